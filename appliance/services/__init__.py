@@ -1,0 +1,1 @@
+"""Things with a life cycle: asynchronous services that tie the domain to the store."""

@@ -1,0 +1,1 @@
+"""What tests are built from: fakes, tiny authorities and judges.  Imported as `kit`."""
