@@ -3,9 +3,12 @@
 What a token must echo (messageImprint, nonce) is kept as the TLV the client sent.
 """
 
+# ruff: noqa: N815 -- the failures are spelt as the standard spells them
+
 from __future__ import annotations
 
 import enum
+import functools
 
 import msgspec
 
@@ -46,16 +49,16 @@ class PKIStatus(enum.IntEnum):
 
 
 class PKIFailureInfo(enum.IntEnum):
-    """Why a request was rejected: bit numbers of RFC 3161 2.4.2."""
+    """Why a request was rejected: names and bit numbers of RFC 3161 2.4.2."""
 
-    BAD_ALG = 0
-    BAD_REQUEST = 2
-    BAD_DATA_FORMAT = 5
-    TIME_NOT_AVAILABLE = 14
-    UNACCEPTED_POLICY = 15
-    UNACCEPTED_EXTENSION = 16
-    ADD_INFO_NOT_AVAILABLE = 17
-    SYSTEM_FAILURE = 25
+    badAlg = 0
+    badRequest = 2
+    badDataFormat = 5
+    timeNotAvailable = 14
+    unacceptedPolicy = 15
+    unacceptedExtension = 16
+    addInfoNotAvailable = 17
+    systemFailure = 25
 
 
 class TimeStampReq(msgspec.Struct, frozen=True, gc=False):
@@ -107,19 +110,18 @@ class TSTInfo(msgspec.Struct, frozen=True, gc=False):
         return der.integer(self.serial_number)[2:]
 
 
-# --- TimeStampReq --------------------------------------------------------------------------
+# --- TimeStampReq --------------------------------------------------------------------------------
 
 
 def decode_request(data: bytes) -> TimeStampReq:
     """Decode a TimeStampReq of at most 4 KiB.  Raises Malformed when it is not DER of that form.
 
-    `certReq FALSE` spelt out is let pass: it is not DER, but nothing here is signed and it is clear.
+    `certReq FALSE` spelt out is let pass: it is not DER, but it is clear and not signed.
     """
     if len(data) > MAX_REQUEST_OCTETS:
         raise Malformed("request is too long")
     position, end = der.expect(data, 0, len(data), der.SEQUENCE)
-    start, position = der.expect(data, position, end, der.INTEGER)
-    version = der.integer_value(data, start, position, max_octets=4)
+    version, position = _version(data, position, end)
     imprint_start = position
     hash_algorithm, imprint, position = _message_imprint(data, position, end)
     imprint_tlv = data[imprint_start:position]
@@ -181,14 +183,45 @@ def _next(data: bytes, position: int, end: int) -> tuple[int, int, int]:
     return der.read(data, position, end) if position < end else (0, end, end)
 
 
+def _version(data: bytes, position: int, end: int) -> tuple[int, int]:
+    if data.startswith(_VERSION_1, position, end):
+        return 1, position + len(_VERSION_1)
+    start, stop = der.expect(data, position, end, der.INTEGER)
+    return der.integer_value(data, start, stop, max_octets=4), stop
+
+
 def _message_imprint(data: bytes, position: int, end: int) -> tuple[str, bytes, int]:
-    position, end = der.expect(data, position, end, der.SEQUENCE)
-    algorithm, position = read_algorithm(data, position, end)
+    """Read a MessageImprint: (hash algorithm, hashedMessage, end).
+
+    What comes before the hash is the same from request to request and is looked up whole.
+    """
+    if position + 4 > end:
+        raise Malformed("DER ends inside messageImprint")
+    start = position + 6 + data[position + 3]
+    hash_algorithm, size = _imprint_header(data[position:start])
+    stop = start + size
+    if stop > end:
+        raise Malformed("messageImprint runs past its container")
+    return hash_algorithm, data[start:stop], stop
+
+
+@functools.lru_cache(256)
+def _imprint_header(header: bytes) -> tuple[str, int]:
+    """Parse a MessageImprint up to its hash: (hash algorithm, octets of the hash).
+
+    Only short lengths are read: no hash is so long that its imprint needs more.
+    """
+    algorithm, position = read_algorithm(header, 2, len(header))
+    size = header[-1]
+    if (
+        position + 2 != len(header)
+        or header[position] != der.OCTET_STRING
+        or header[:2] != der.header(der.SEQUENCE, position + size)
+    ):
+        raise Malformed("not a messageImprint")
     if not algorithm.is_plain:
         raise Malformed("the hash algorithm has parameters")
-    start, stop = der.expect(data, position, end, der.OCTET_STRING)
-    der.finish(stop, end)
-    return algorithm.oid, data[start:stop], end
+    return algorithm.oid, size
 
 
 def _nonce(data: bytes, position: int, start: int, stop: int) -> bytes:
@@ -196,11 +229,11 @@ def _nonce(data: bytes, position: int, start: int, stop: int) -> bytes:
     return data[position:stop]
 
 
-# --- TimeStampResp --------------------------------------------------------------------------
+# --- TimeStampResp -------------------------------------------------------------------------------
 
 
 def decode_response(data: bytes) -> TimeStampResp:
-    """Decode a TimeStampResp of at most 64 KiB; the token is not looked into.  Raises Malformed."""
+    """Decode a TimeStampResp of at most 64 KiB, the token unopened.  Raises Malformed."""
     if len(data) > MAX_RESPONSE_OCTETS:
         raise Malformed("response is too long")
     position, end = der.whole(data, der.SEQUENCE)
@@ -242,7 +275,7 @@ def _status_texts(data: bytes, position: int, end: int) -> tuple[str, ...]:
 
 
 def _lowest_bit(data: bytes, start: int, stop: int) -> int | None:
-    """Give the number of the first bit set in a BIT STRING of at most 64 octets, if there is one."""
+    """Give the number of the first bit set in a BIT STRING of at most 64 octets, if any is."""
     if not 1 <= stop - start <= 65 or data[start] > 7 or (stop - start == 1 and data[start]):
         raise Malformed("failInfo is not a BIT STRING of a sensible length")
     bits = int.from_bytes(data[start + 1 : stop], "big")
@@ -263,14 +296,13 @@ def encode_rejection(failure: PKIFailureInfo, text: str) -> bytes:
     )
 
 
-# --- TSTInfo --------------------------------------------------------------------------
+# --- TSTInfo -------------------------------------------------------------------------------------
 
 
 def decode_tst_info(data: bytes) -> TSTInfo:
     """Decode a TSTInfo.  Raises Malformed.  RFC 3161 2.4.2."""
     position, end = der.whole(data, der.SEQUENCE)
-    start, position = der.expect(data, position, end, der.INTEGER)
-    version = der.integer_value(data, start, position, max_octets=4)
+    version, position = _version(data, position, end)
     policy, position = read_oid(data, position, end)
     imprint_start = position
     hash_algorithm, imprint, position = _message_imprint(data, position, end)
