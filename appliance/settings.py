@@ -1,0 +1,144 @@
+"""The installer's choices: one TOML file, read at start into frozen Structs.
+
+Absent means the default, unknown means refusal.  `config/appliance.toml` shows every default.
+Demo mode works with no file at all; production has no default policy and refuses to start without
+one.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from appliance.crypto.api import KeyAlgorithm
+from appliance.errors import Malformed, Refused
+from appliance.tsp.policy import Policy, Profile, TokenForm
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Oid = Annotated[str, Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=64)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=32)]
+
+DEMO_POLICY = "2.999.1.1"
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A TOML table."""
+
+
+class Listen(_Table, frozen=True):
+    """Where clients connect.  A port of 0 takes any free one, the same for all addresses."""
+
+    addresses: tuple[str, ...] = ("127.0.0.1", "::1")
+    tsp_http_port: Port = 3180
+
+
+class Time(_Table, frozen=True):
+    """What the clock is made of.
+
+    `source` is `demo` (the host's clock under a fixed, labelled bound; tokens are tainted) or
+    `system` (the host's clock under the kernel's own error estimate; opt-in).
+    """
+
+    source: Literal["demo", "system"] = "demo"
+    demo_bound_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
+    utc_offset_s: Annotated[int, Meta(ge=0, le=100)] = 37
+
+
+class TspPolicy(_Table, frozen=True):
+    """A time-stamping policy: its OID and the widest error bound it stamps under."""
+
+    oid: Oid
+    max_bound_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 1000
+
+
+class TspProfile(_Table, frozen=True):
+    """A TSP profile: `name` is the URL's last part, `key` the key's name, `policies` OIDs."""
+
+    name: Name
+    key: Name
+    algorithm: Literal["sm2", "p256", "rsa"]
+    policies: Annotated[tuple[Oid, ...], Meta(min_length=1)]
+    form: Literal["cms", "gmt"] = "cms"
+    chain: bool = False
+
+
+DEMO_PROFILES = (
+    TspProfile(name="sm2", key="tsa-sm2", algorithm="sm2", policies=(DEMO_POLICY,)),
+    TspProfile(name="p256", key="tsa-p256", algorithm="p256", policies=(DEMO_POLICY,)),
+    TspProfile(name="rsa", key="tsa-rsa", algorithm="rsa", policies=(DEMO_POLICY,)),
+    TspProfile(name="gmt", key="tsa-sm2", algorithm="sm2", policies=(DEMO_POLICY,), form="gmt"),
+)
+
+
+class Tsp(_Table, frozen=True):
+    """What is stamped under: profiles, the first being the default, and their policies.
+
+    Empty lists mean the demo's four profiles under 2.999 in demo mode, and no start in production.
+    """
+
+    policy: tuple[TspPolicy, ...] = ()
+    profile: tuple[TspProfile, ...] = ()
+
+
+class Ledger(_Table, frozen=True):
+    """How the ledger is kept: rows in a segment before a new file begins."""
+
+    segment_rows: Annotated[int, Meta(ge=1000, le=100_000_000)] = 1_000_000
+
+
+class Settings(_Table, frozen=True):
+    """Everything the installer chooses."""
+
+    mode: Literal["demo", "production"] = "demo"
+    node: Annotated[int, Meta(ge=1, le=127)] = 1
+    fronts: Annotated[int, Meta(ge=0, le=64)] = 0
+    listen: Listen = Listen()
+    time: Time = Time()
+    tsp: Tsp = Tsp()
+    ledger: Ledger = Ledger()
+
+    @property
+    def front_count(self) -> int:
+        """The number of front processes: as configured, else cores - 1, at least one."""
+        return self.fronts or max(1, (os.cpu_count() or 1) - 1)
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Give the TSP profiles as the domain knows them, the default first.  Raises Refused."""
+        policies, profiles = self.tsp.policy, self.tsp.profile
+        if not profiles and self.mode == "demo":
+            policies, profiles = (TspPolicy(oid=DEMO_POLICY),), DEMO_PROFILES
+        if not profiles:
+            raise Refused("production needs [[tsp.policy]] and [[tsp.profile]] in its settings")
+        known = {policy.oid: Policy(policy.oid, policy.max_bound_us * 1000) for policy in policies}
+        return tuple(_profile(profile, known) for profile in profiles)
+
+
+def _profile(table: TspProfile, known: dict[str, Policy]) -> Profile:
+    missing = [oid for oid in table.policies if oid not in known]
+    if missing:
+        raise Refused(f"profile {table.name} names policy {missing[0]}, which no [[tsp.policy]] is")
+    return Profile(
+        name=table.name,
+        key=table.key,
+        algorithm=KeyAlgorithm(table.algorithm),
+        form=TokenForm(table.form),
+        policies=tuple(known[oid] for oid in table.policies),
+        chain=table.chain,
+    )
+
+
+def load_settings(path: Path | None) -> Settings:
+    """Read the settings file; None means all defaults.  Raises Malformed, naming the place."""
+    if path is None:
+        return Settings()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Settings)
+    except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Malformed(f"{path}: {error}") from error
+    except OSError as error:
+        raise Malformed(f"{path}: {error.strerror}") from error

@@ -1,0 +1,56 @@
+"""The host's clock and what the kernel knows of its error: demo time and system time."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+
+import attrs
+
+from appliance.errors import Fault
+from appliance.quantities import NS_PER_US
+
+_TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+
+
+class _Timex(ctypes.Structure):
+    """struct timex (adjtimex(2)) up to the fields read here; the rest is padding."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("padding", ctypes.c_byte * 512),
+    )
+
+
+@attrs.frozen
+class HostReading:
+    """One moment by the host: RAW and civil nanoseconds, and the half-width of the reading."""
+
+    raw_ns: int
+    posix_ns: int
+    sandwich_ns: int
+
+
+def read_host_clock() -> HostReading:
+    """Read CLOCK_REALTIME between two readings of CLOCK_MONOTONIC_RAW; the tightest of five."""
+    return min((_sandwich() for _ in range(5)), key=lambda reading: reading.sandwich_ns)
+
+
+def _sandwich() -> HostReading:
+    before = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    posix_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    after = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+    return HostReading((before + after) // 2, posix_ns, (after - before + 1) // 2)
+
+
+def read_kernel_bound() -> tuple[bool, int]:
+    """Ask adjtimex(2): whether the host's clock is synchronised, and its maximum error in ns."""
+    buffer = _Timex()
+    state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(buffer))
+    if state < 0:
+        raise Fault("adjtimex failed")
+    return state != _TIME_ERROR, int(buffer.maxerror) * NS_PER_US

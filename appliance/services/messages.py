@@ -1,0 +1,79 @@
+"""What crosses between the processes: msgspec Structs, checked field by field when they arrive.
+
+One socket carries one verb set; a frame that is not of the set ends the connection.  The first
+frame on a connection is the server's Hello.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+PROTOCOL_VERSION = 1
+FRAME_LIMIT = 1 << 20
+
+Name = Annotated[str, Meta(max_length=64)]
+RequestOctets = Annotated[bytes, Meta(max_length=4096)]
+Client = Annotated[bytes, Meta(max_length=18)]
+
+
+class Frame(msgspec.Struct, frozen=True, array_like=True):
+    """The parent of all frames: an array whose first element is the kind."""
+
+
+class ProfileOffer(msgspec.Struct, frozen=True, array_like=True):
+    """A TSP profile that the signer can serve now."""
+
+    name: Name
+    algorithm: Name
+
+
+class Hello(Frame, frozen=True, array_like=True, tag="hello"):
+    """The signer's greeting: the version it speaks and the profiles it serves, default first."""
+
+    version: int
+    profiles: tuple[ProfileOffer, ...]
+
+
+class StampAsk(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One timestamp request as it came: profile, octets of the TimeStampReq, client address."""
+
+    profile: Name
+    request: RequestOctets
+    client: Client
+
+
+class StampBatch(Frame, frozen=True, array_like=True, tag="stamp"):
+    """All that reached a front in one turn of its reactor."""
+
+    batch: Annotated[int, Meta(ge=0, lt=1 << 63)]
+    asks: Annotated[list[StampAsk], Meta(min_length=1, max_length=512)]
+
+
+class StampReplies(Frame, frozen=True, array_like=True, tag="stamped"):
+    """The TimeStampResp octets of a batch, in the order of its asks."""
+
+    batch: int
+    responses: list[bytes]
+
+
+class StatusAsk(Frame, frozen=True, array_like=True, tag="status?"):
+    """A question for the state of a role."""
+
+
+class KeysAsk(Frame, frozen=True, array_like=True, tag="keys?"):
+    """A question for the public side of the keys a signer holds."""
+
+
+class Facts(Frame, frozen=True, array_like=True, tag="facts"):
+    """An answer for people and dashboards: names and plain values."""
+
+    facts: dict[str, object]
+
+
+StampQuestion = StampBatch
+StampAnswer = Hello | StampReplies
+ControlQuestion = StatusAsk | KeysAsk
+ControlAnswer = Hello | Facts

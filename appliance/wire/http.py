@@ -1,0 +1,400 @@
+"""One HTTP/1.1 server layer for every port: httptools (llhttp), with limits and deadlines of ours.
+
+A handler is called with a complete `Request` and answers by `request.reply(Response)`, now or
+later; the connection keeps pipelined replies in order.  A callback and no coroutine, since one
+request's share of a busy front is 20 us.  Bodies need a Content-Length: Transfer-Encoding is
+refused (411), which also closes the door on request smuggling.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from wsgiref.handlers import format_date_time
+
+import attrs
+import httptools
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from appliance.services.reactor import Clock, StreamTransport
+from appliance.wire.addresses import pack_client
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@attrs.frozen
+class Response:
+    """An answer: status, media type, body, and whether the connection ends with it."""
+
+    status: int
+    media_type: str
+    body: bytes
+    close: bool = False
+
+
+def problem(status: int, detail: str, *, close: bool = False) -> Response:
+    """Make an error answer as problem+json (RFC 9457) from a sentence without quotes."""
+    title = HTTPStatus(status).phrase
+    text = f'{{"status": {status}, "title": "{title}", "detail": "{detail}"}}\n'
+    return Response(status, "application/problem+json", text.encode(), close=close)
+
+
+class Request:
+    """One request with its whole body; `reply` answers it once."""
+
+    __slots__ = ("_connection", "answer", "body", "client", "headers", "keep_alive", "parameter")
+
+    def __init__(
+        self, connection: HttpConnection, headers: dict[bytes, bytes], parameter: str
+    ) -> None:
+        self._connection = connection
+        self.headers = headers
+        self.parameter = parameter
+        self.client = connection.client
+        self.body = b""
+        self.keep_alive = True
+        self.answer: bytes | None = None
+
+    def reply(self, response: Response) -> None:
+        """Answer; the octets leave when every earlier request of the connection is answered."""
+        if self.answer is not None:
+            return
+        self.keep_alive = self.keep_alive and not response.close
+        self.answer = self._connection.site.render(response, keep_alive=self.keep_alive)
+        self._connection.flush()
+
+
+Handler = Callable[[Request], None]
+
+
+@attrs.frozen
+class Route:
+    """What one method of one path takes: its handler, largest body, seconds allowed to send it."""
+
+    handler: Handler
+    body_limit: int = 64 * 1024
+    deadline_s: float = 10.0
+
+
+@attrs.frozen
+class Limits:
+    """What one listener grants: octets, seconds and numbers of connections."""
+
+    head_octets: int = 8 * 1024
+    head_deadline_s: float = 10.0
+    idle_s: float = 60.0
+    write_deadline_s: float = 30.0
+    connections: int = 4096
+    connections_per_source: int = 512
+    pipeline: int = 64
+
+
+class Site(Factory):
+    """The routes of one port and the connections open on it.
+
+    `routes` maps a path to methods; a path ending in `/` takes one more segment, which the handler
+    finds as `request.parameter`.  `wall_s` tells Unix seconds for the Date header (RFC 9110 6.6.1).
+    """
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        routes: Mapping[str, Mapping[str, Route]],
+        *,
+        clock: Clock,
+        wall_s: Callable[[], float],
+        limits: Limits = Limits(),
+    ) -> None:
+        self.routes = routes
+        self.clock = clock
+        self.limits = limits
+        self.connections: set[HttpConnection] = set()
+        self.refused_connections = 0
+        self._wall_s = wall_s
+        self._per_source: Counter[str] = Counter()
+        self._heads: dict[tuple[int, str, bool], bytes] = {}
+        self._sweep = LoopingCall(self._tick)
+        self._sweep.clock = clock  # type: ignore[assignment]
+
+    def doStart(self) -> None:
+        """Start the sweep that ends late connections and renews the Date header."""
+        super().doStart()
+        if not self._sweep.running:
+            self._sweep.start(1.0).addErrback(self._sweep_failed)
+
+    def doStop(self) -> None:
+        """Stop the sweep with the last port."""
+        super().doStop()
+        if self._sweep.running and not self.numPorts:
+            self._sweep.stop()
+
+    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
+        """Accept a connection unless the listener or its source is at its limit."""
+        source, port = str(getattr(addr, "host", "")), int(getattr(addr, "port", 0))
+        if (
+            len(self.connections) >= self.limits.connections
+            or self._per_source[source] >= self.limits.connections_per_source
+        ):
+            self.refused_connections += 1
+            return None
+        return HttpConnection(self, source, pack_client(source, port))
+
+    def opened(self, connection: HttpConnection) -> None:
+        """Count a connection in."""
+        self.connections.add(connection)
+        self._per_source[connection.peer] += 1
+
+    def closed(self, connection: HttpConnection) -> None:
+        """Count a connection out."""
+        self.connections.discard(connection)
+        self._per_source[connection.peer] -= 1
+        if not self._per_source[connection.peer]:
+            del self._per_source[connection.peer]
+
+    def route(self, path: str, method: str) -> tuple[Route, str] | Response:
+        """Find the route and its parameter, or the answer that says there is none."""
+        methods, parameter = self.routes.get(path), ""
+        if methods is None:
+            folder, _, parameter = path.rpartition("/")
+            methods = self.routes.get(folder + "/")
+        if methods is None or (not parameter and path.endswith("/") and path != "/"):
+            return problem(404, "no such path here")
+        route = methods.get(method)
+        if route is None:
+            return problem(405, f"this path takes {' and '.join(sorted(methods))}")
+        return route, parameter
+
+    def render(self, response: Response, *, keep_alive: bool) -> bytes:
+        """Render the answer; heads are kept until the Date changes."""
+        key = (response.status, response.media_type, keep_alive)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._heads[key] = self._head(response, keep_alive=keep_alive)
+        return b"%s%d\r\n\r\n%s" % (head, len(response.body), response.body)
+
+    def _head(self, response: Response, *, keep_alive: bool) -> bytes:
+        lines = [
+            f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+            f"Date: {format_date_time(self._wall_s())}",
+            f"Content-Type: {response.media_type}",
+            *([] if keep_alive else ["Connection: close"]),
+            "Content-Length: ",
+        ]
+        return "\r\n".join(lines).encode("latin-1")
+
+    def _tick(self) -> None:
+        self._heads.clear()
+        now = self.clock.seconds()
+        for connection in [each for each in self.connections if each.deadline < now]:
+            connection.expire()
+
+    def _sweep_failed(self, failure: Failure) -> None:
+        self._log.failure("the connection sweep ended", failure)
+
+
+class HttpConnection(Protocol):
+    """One connection: parses requests, keeps replies in order, has a deadline in every state."""
+
+    transport: StreamTransport  # type: ignore[assignment]
+
+    def __init__(self, site: Site, peer: str, client: bytes) -> None:
+        self.site = site
+        self.peer = peer
+        self.client = client
+        self.deadline = site.clock.seconds() + site.limits.head_deadline_s
+        self._parser = httptools.HttpRequestParser(self)
+        self._pending: deque[Request] = deque()
+        self._current: Request | None = None
+        self._route: Route | None = None
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._head_octets = 0
+        self._in_head = False
+        self._refused = False
+        self._reading = True
+        self._writable = True
+
+    # --- Twisted calls -------------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Count in, and hear from the transport when its buffer is full."""
+        self.site.opened(self)
+        self.transport.registerProducer(self, True)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002  the reason of a lost connection changes nothing
+        """Count out; replies still to come are dropped."""
+        self._refused = True
+        self._pending.clear()
+        self.site.closed(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Feed the parser; whatever it cannot read is a 400 and the end."""
+        if self._refused:
+            return
+        if not self._in_head and self._current is None:
+            self._begin_head()
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(problem(400, "no protocol upgrade here", close=True))
+        except httptools.HttpParserError:
+            self._refuse(problem(400, "not a well-formed HTTP/1.1 request", close=True))
+        if self._in_head and not self._refused:
+            self._head_octets += len(data)
+            if self._head_octets > self.site.limits.head_octets:
+                self._refuse(problem(431, "request head too large", close=True))
+
+    def pauseProducing(self) -> None:
+        """The peer does not read its replies: stop reading its requests."""
+        self._writable = False
+        self.deadline = self.site.clock.seconds() + self.site.limits.write_deadline_s
+        self._steer()
+
+    def resumeProducing(self) -> None:
+        """The peer reads again."""
+        self._writable = True
+        self._set_idle()
+        self._steer()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost follows."""
+
+    # --- httptools calls -----------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """Start a new head."""
+        self._begin_head()
+        self._url = b""
+        self._headers = {}
+
+    def on_url(self, url: bytes) -> None:
+        """Collect the request target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; a name that comes twice must be one that may."""
+        name = name.lower()
+        if name in self._headers:
+            if name in (b"content-length", b"host", b"transfer-encoding", b"content-type"):
+                self._refuse(problem(400, "a header that may come once came twice", close=True))
+            value = self._headers[name] + b", " + value
+        self._headers[name] = value
+
+    def on_headers_complete(self) -> None:
+        """Find the route and refuse what it would not take before a body is read."""
+        self._in_head = False
+        if self._refused:
+            return
+        path = self._url.split(b"?", 1)[0].decode("latin-1")
+        found = self.site.route(path, self._parser.get_method().decode("ascii"))
+        if isinstance(found, Response):
+            # The request's body, if any, is not read: without it the next head cannot be found.
+            self._refuse(attrs.evolve(found, close=True))
+            return
+        self._route, parameter = found
+        if (refusal := self._judge_body(self._route)) is not None:
+            self._refuse(refusal)
+            return
+        self._current = Request(self, self._headers, parameter)
+        self._body = []
+        self.deadline = self.site.clock.seconds() + self._route.deadline_s
+        if b"expect" in self._headers and not self._pending:
+            self.transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body, within what was declared."""
+        if not self._refused:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Hand the request to its handler."""
+        request, route = self._current, self._route
+        if self._refused or request is None or route is None:
+            return
+        self._current = None
+        request.body = b"".join(self._body)
+        request.keep_alive = self._parser.should_keep_alive()
+        self._pending.append(request)
+        self._set_idle()
+        self._steer()
+        if not request.keep_alive:
+            self._refused = True
+        route.handler(request)
+
+    # --- our own -------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send the answers that are next in order."""
+        ready: list[bytes] = []
+        last: Request | None = None
+        while self._pending and (answer := self._pending[0].answer) is not None:
+            last = self._pending.popleft()
+            ready.append(answer)
+            if not last.keep_alive:
+                self._pending.clear()
+        if last is None:
+            return
+        self.transport.write(b"".join(ready) if len(ready) > 1 else ready[0])
+        if not last.keep_alive:
+            self._refused = True
+            self.transport.loseConnection()
+        else:
+            self._steer()
+
+    def expire(self) -> None:
+        """End a late connection: a client amid a request is told, an idle one is just closed."""
+        if self._pending:
+            self._set_idle()  # we are the slow one; services have deadlines of their own
+        elif (self._in_head and self._head_octets) or self._current is not None:
+            self._refuse(problem(408, "the request took too long", close=True))
+            self.deadline = self.site.clock.seconds() + 1.0
+        else:
+            self.transport.abortConnection()
+
+    def _begin_head(self) -> None:
+        if not self._in_head:
+            self._in_head = True
+            self._head_octets = 0
+            self.deadline = self.site.clock.seconds() + self.site.limits.head_deadline_s
+
+    def _judge_body(self, route: Route) -> Response | None:
+        if b"transfer-encoding" in self._headers:
+            return problem(411, "send a Content-Length", close=True)
+        length = self._headers.get(b"content-length", b"0")
+        if not length.isdigit():
+            return problem(400, "Content-Length is not a number", close=True)
+        if int(length[:20]) > route.body_limit:
+            return problem(413, f"the body may have {route.body_limit} octets here", close=True)
+        if self._headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+            return problem(417, "only 100-continue can be expected", close=True)
+        return None
+
+    def _refuse(self, response: Response) -> None:
+        """Answer in order and end the connection; nothing more is read from it."""
+        if self._refused:
+            return
+        self._refused = True
+        request = Request(self, {}, "")
+        self._pending.append(request)
+        request.reply(response)
+
+    def _set_idle(self) -> None:
+        self.deadline = self.site.clock.seconds() + self.site.limits.idle_s
+
+    def _steer(self) -> None:
+        """Read only while the peer reads and its pipeline has room."""
+        wanted = self._writable and len(self._pending) < self.site.limits.pipeline
+        if wanted != self._reading and not self._refused:
+            self._reading = wanted
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()

@@ -1,0 +1,172 @@
+"""Frames between our own processes: a 32-bit length, then one msgpack Struct, over AF_UNIX streams.
+
+The server greets first; a peer whose uid is not allowed, or who sends anything but its verb set,
+is cut off without an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from twisted.internet.interfaces import IAddress
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as BaseProtocol
+from twisted.logger import Logger
+from twisted.protocols.basic import Int32StringReceiver
+from twisted.python.failure import Failure
+
+from appliance.services.messages import FRAME_LIMIT, Frame
+
+Incoming = TypeVar("Incoming")
+
+_encode = msgspec.msgpack.Encoder().encode
+_UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7), SO_PEERCRED)
+_LONGEST_PATH = 100  # sun_path holds 108 octets with its terminator
+
+
+class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
+    """One connection: sends frames, decodes `Incoming`, hangs up on anything else."""
+
+    MAX_LENGTH = FRAME_LIMIT
+    _log = Logger()
+
+    def __init__(
+        self,
+        incoming: msgspec.msgpack.Decoder[Incoming],
+        received: Callable[[FrameProtocol[Incoming], Incoming], None],
+        *,
+        opened: Callable[[FrameProtocol[Incoming]], None] | None = None,
+        closed: Callable[[FrameProtocol[Incoming]], None] | None = None,
+    ) -> None:
+        self._incoming = incoming
+        self._received = received
+        self._opened = opened
+        self._closed = closed
+        self.is_open = False
+
+    def connectionMade(self) -> None:
+        """Greet, or whatever else the owner does first."""
+        self.is_open = True
+        if self._opened is not None:
+            self._opened(self)
+
+    def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002
+        """Tell the owner; nothing can be sent from now on."""
+        self.is_open = False
+        if self._closed is not None:
+            self._closed(self)
+
+    def stringReceived(self, string: bytes) -> None:
+        """Decode one frame and hand it to the owner."""
+        try:
+            frame = self._incoming.decode(string)
+        except msgspec.DecodeError as error:
+            self._log.warn("a peer sent what is no frame of its verb set", why=str(error))
+            self.abort()
+            return
+        self._received(self, frame)
+
+    def lengthLimitExceeded(self, length: int) -> None:
+        """Hang up on a frame over the limit before reading it."""
+        self._log.warn("a peer announced a frame over the limit", octets=length)
+        self.abort()
+
+    def send(self, frame: Frame) -> bool:
+        """Send a frame; False when it would be over the limit or the peer is gone."""
+        octets = _encode(frame)
+        if len(octets) > FRAME_LIMIT or not self.is_open:
+            return False
+        self.sendString(octets)
+        return True
+
+    def abort(self) -> None:
+        """Hang up now."""
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+
+class FrameServer(Factory, Generic[Incoming]):
+    """Accepts connections of one verb set from the uids that may use it."""
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self,
+        incoming: type[Incoming],
+        received: Callable[[FrameProtocol[Incoming], Incoming], None],
+        *,
+        hello: Callable[[], Frame],
+        allowed_uids: frozenset[int],
+    ) -> None:
+        self._incoming = msgspec.msgpack.Decoder(incoming)
+        self._received = received
+        self._hello = hello
+        self._allowed_uids = allowed_uids
+
+    def buildProtocol(self, addr: IAddress | None) -> BaseProtocol:  # noqa: ARG002  a Unix peer has no address
+        """Make the protocol of one accepted connection."""
+        return FrameProtocol(self._incoming, self._received, opened=self._greet)
+
+    def _greet(self, protocol: FrameProtocol[Incoming]) -> None:
+        uid = _peer_uid(protocol.transport)
+        if uid is not None and uid not in self._allowed_uids:
+            self._log.warn("a user without the right knocked", uid=uid)
+            protocol.abort()
+            return
+        protocol.send(self._hello())
+
+
+def _peer_uid(transport: Any) -> int | None:  # noqa: ANN401  Twisted's transports share no type
+    """Ask the kernel who connected; None on transports without a socket (tests in memory)."""
+    handle = getattr(transport, "getHandle", lambda: None)()
+    if handle is None:
+        return None
+    octets = handle.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    return int(_UCRED.unpack(octets)[1])
+
+
+@contextmanager
+def socket_address(path: Path) -> Iterator[str]:
+    """Give an address for `path` that fits sun_path, however deep the folder lies."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
+def ask(
+    path: Path, question: Frame, answer: type[Incoming], *, timeout_s: float = 10.0
+) -> Incoming:
+    """Ask one question on a control socket and wait; for programs without a reactor.
+
+    Raises OSError when nobody answers and msgspec.DecodeError on an answer that is none.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(timeout_s)
+        with socket_address(path) as address:
+            line.connect(address)
+        with line.makefile("rb") as reader:
+            _read_frame(reader.read)  # the Hello
+            octets = _encode(question)
+            line.sendall(len(octets).to_bytes(4, "big") + octets)
+            return msgspec.msgpack.decode(_read_frame(reader.read), type=answer)
+
+
+def _read_frame(read: Callable[[int], bytes]) -> bytes:
+    length = int.from_bytes(read(4), "big")
+    octets = read(length) if 0 < length <= FRAME_LIMIT else b""
+    if not octets or len(octets) < length:
+        raise ConnectionError("the other side closed the connection")
+    return octets

@@ -1,0 +1,41 @@
+"""RFC 3161 3.4 over HTTP: `POST /tsa` and `POST /tsa/{profile}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from appliance.services.timestamping import StampDesk
+from appliance.wire.http import Handler, Request, Response, Route, problem
+
+QUERY = b"application/timestamp-query"
+REPLY = "application/timestamp-reply"
+BODY_LIMIT = 64 * 1024
+"""Above the 4 KiB of a TimeStampReq, so that a moderately large one is told so in TSP's own
+terms.
+"""
+
+
+def timestamp_routes(desk: StampDesk, default_profile: str) -> Mapping[str, Mapping[str, Route]]:
+    """Give the routes of the TSP port."""
+    route = Route(_handler(desk, default_profile), body_limit=BODY_LIMIT)
+    return {"/tsa": {"POST": route}, "/tsa/": {"POST": route}}
+
+
+def _handler(desk: StampDesk, default_profile: str) -> Handler:
+    def handle(request: Request) -> None:
+        media_type = request.headers.get(b"content-type", b"")
+        if media_type != QUERY and media_type.split(b";", 1)[0].strip().lower() != QUERY:
+            request.reply(problem(415, "send Content-Type: application/timestamp-query"))
+            return
+        profile = request.parameter or default_profile
+        if desk.profiles and not any(offer.name == profile for offer in desk.profiles):
+            request.reply(problem(404, "no such TSP profile here"))
+            return
+        desk.submit(
+            profile,
+            request.body,
+            request.client,
+            lambda response: request.reply(Response(200, REPLY, response)),
+        )
+
+    return handle
