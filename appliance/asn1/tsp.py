@@ -344,7 +344,7 @@ def decode_tst_info(data: bytes) -> TSTInfo:
 
 
 def encode_tst_info(info: TSTInfo) -> bytes:
-    """Render a TSTInfo without extensions; `hash_algorithm` and `imprint` stand in `imprint_tlv`."""
+    """Render a TSTInfo without extensions; its hash stands in `imprint_tlv` alone."""
     assert not info.has_extensions
     return der.sequence(
         der.integer(info.version),
