@@ -1,0 +1,69 @@
+/* The field GF(p), p = 2^256 - 2^224 - 2^96 + 2^64 - 1.  GB/T 32918.5 clause 2.
+ *
+ * Elements are in Montgomery form (a stands for a * 2^-256) and always below p.  Every operation takes
+ * the same time for all values; output and inputs may be the same element.
+ */
+#ifndef SHIYIN_FIELD_H
+#define SHIYIN_FIELD_H
+
+#include "word.h"
+
+typedef struct {
+    word w[4];
+} field;
+
+extern const word field_p[4];
+extern const field field_one;
+
+/* out = a * b and out = a^2. */
+void field_mul(field *out, const field *a, const field *b);
+void field_sqr(field *out, const field *a);
+
+/* out = a^-1; the inverse of zero is zero. */
+void field_invert(field *out, const field *a);
+
+/* Take 32 octets; returns 1 when they are below p, else 0 and out is meaningless. */
+word field_read(field *out, const uint8_t octets[32]);
+void field_write(uint8_t octets[32], const field *a);
+
+/* Into and out of Montgomery form; plain is a number below p. */
+void field_from_plain(field *out, const word plain[4]);
+void field_to_plain(word plain[4], const field *a);
+
+static inline void field_add(field *out, const field *a, const field *b)
+{
+    word sum[4];
+    word top = add_256(sum, a->w, b->w);
+    subtract_once(out->w, top, sum, field_p);
+}
+
+static inline void field_sub(field *out, const field *a, const field *b)
+{
+    word difference[4];
+    word mask = mask_of(sub_256(difference, a->w, b->w));
+    const word back[4] = {mask, mask & 0xFFFFFFFF00000000, mask, mask & 0xFFFFFFFEFFFFFFFF};
+    add_256(out->w, difference, back);
+}
+
+/* All ones when a is zero. */
+static inline word field_is_zero(const field *a)
+{
+    return mask_if_zero(a->w[0] | a->w[1] | a->w[2] | a->w[3]);
+}
+
+/* All ones when a and b are equal. */
+static inline word field_equal(const field *a, const field *b)
+{
+    field difference;
+    field_sub(&difference, a, b);
+    return field_is_zero(&difference);
+}
+
+/* out = yes where the mask is all ones, no where it is zero. */
+static inline void field_choose(field *out, word mask, const field *yes, const field *no)
+{
+    for (int i = 0; i < 4; i++)
+        out->w[i] = choose(mask, yes->w[i], no->w[i]);
+}
+
+#endif

@@ -1,0 +1,239 @@
+#include "point.h"
+
+const affine point_generator = {
+    {{0x61328990F418029E, 0x3E7981EDDCA6C050, 0xD6A1ED99AC24C3C3, 0x91167A5EE1C13B05}},
+    {{0xC1354E593C2D0DDD, 0xC1F5E5788D3295FA, 0x8D4CFB066E2A48F8, 0x63CD65D481D735BD}},
+};
+const point point_infinity;
+
+static const field CURVE_B = {
+    {0x90D230632BC0DD42, 0x71CF379AE9B537AB, 0x527981505EA51C3C, 0x240FE188BA20E2C8}};
+
+int affine_on_curve(const affine *a)
+{
+    field left, right, three_x;
+    field_sqr(&left, &a->y);
+    field_sqr(&right, &a->x);
+    field_mul(&right, &right, &a->x);
+    field_add(&three_x, &a->x, &a->x);
+    field_add(&three_x, &three_x, &a->x);
+    field_sub(&right, &right, &three_x);
+    field_add(&right, &right, &CURVE_B);
+    return field_equal(&left, &right) & 1;
+}
+
+int affine_read(affine *out, const uint8_t octets[64])
+{
+    word below = field_read(&out->x, octets) & field_read(&out->y, octets + 32);
+    return below && affine_on_curve(out);
+}
+
+void affine_write(uint8_t octets[64], const affine *a)
+{
+    field_write(octets, &a->x);
+    field_write(octets + 32, &a->y);
+}
+
+/* dbl-2001-b of the Explicit-Formulas Database, a = -3: 3M + 5S.  Infinity stays infinity. */
+void point_double(point *out, const point *a)
+{
+    field delta, gamma, beta, alpha, t;
+    field_sqr(&delta, &a->z);
+    field_sqr(&gamma, &a->y);
+    field_mul(&beta, &a->x, &gamma);
+    field_sub(&t, &a->x, &delta);
+    field_add(&alpha, &a->x, &delta);
+    field_mul(&alpha, &alpha, &t);
+    field_add(&t, &alpha, &alpha);
+    field_add(&alpha, &t, &alpha);
+
+    field_add(&out->z, &a->y, &a->z);
+    field_sqr(&out->z, &out->z);
+    field_sub(&out->z, &out->z, &gamma);
+    field_sub(&out->z, &out->z, &delta);
+
+    field_add(&beta, &beta, &beta);
+    field_add(&beta, &beta, &beta);
+    field_add(&t, &beta, &beta);
+    field_sqr(&out->x, &alpha);
+    field_sub(&out->x, &out->x, &t);
+
+    field_sqr(&gamma, &gamma);
+    field_add(&gamma, &gamma, &gamma);
+    field_add(&gamma, &gamma, &gamma);
+    field_add(&gamma, &gamma, &gamma);
+    field_sub(&t, &beta, &out->x);
+    field_mul(&t, &t, &alpha);
+    field_sub(&out->y, &t, &gamma);
+}
+
+/* The end of every addition, from U1, S1 (the first point brought to common Z), H = U2 - U1 and
+ * R = S2 - S1: X3 = R^2 - H^3 - 2 U1 H^2, Y3 = R (U1 H^2 - X3) - S1 H^3.  Z3 is the caller's. */
+static inline void finish_addition(point *out, const field *u1, const field *s1, const field *h, const field *r)
+{
+    field hh, hhh, v;
+    field_sqr(&hh, h);
+    field_mul(&hhh, &hh, h);
+    field_mul(&v, u1, &hh);
+    field_mul(&hh, s1, &hhh);
+    field_sqr(&out->x, r);
+    field_sub(&out->x, &out->x, &hhh);
+    field_sub(&out->x, &out->x, &v);
+    field_sub(&out->x, &out->x, &v);
+    field_sub(&v, &v, &out->x);
+    field_mul(&v, &v, r);
+    field_sub(&out->y, &v, &hh);
+}
+
+/* H = x Z^2 - X and R = y Z^3 - Y: how far q is from acc. */
+static inline void compare_affine(field *h, field *r, const point *acc, const affine *q)
+{
+    field zz;
+    field_sqr(&zz, &acc->z);
+    field_mul(h, &q->x, &zz);
+    field_mul(&zz, &zz, &acc->z);
+    field_mul(r, &q->y, &zz);
+    field_sub(h, h, &acc->x);
+    field_sub(r, r, &acc->y);
+}
+
+void point_add_affine(point *acc, const affine *q, word skip)
+{
+    field h, r;
+    point sum;
+    word infinite = field_is_zero(&acc->z);
+    compare_affine(&h, &r, acc, q);
+    finish_addition(&sum, &acc->x, &acc->y, &h, &r);
+    field_mul(&sum.z, &acc->z, &h);
+
+    field_choose(&sum.x, infinite, &q->x, &sum.x);
+    field_choose(&sum.y, infinite, &q->y, &sum.y);
+    field_choose(&sum.z, infinite, &field_one, &sum.z);
+    field_choose(&acc->x, skip, &acc->x, &sum.x);
+    field_choose(&acc->y, skip, &acc->y, &sum.y);
+    field_choose(&acc->z, skip, &acc->z, &sum.z);
+}
+
+void point_normalise(affine *out, const point *in, field *products, size_t n)
+{
+    field inverse, zi, zi2;
+    products[0] = in[0].z;
+    for (size_t i = 1; i < n; i++)
+        field_mul(&products[i], &products[i - 1], &in[i].z);
+    field_invert(&inverse, &products[n - 1]);
+    for (size_t i = n; i-- > 0;) {
+        if (i > 0)
+            field_mul(&zi, &inverse, &products[i - 1]);
+        else
+            zi = inverse;
+        field_mul(&inverse, &inverse, &in[i].z);
+        field_sqr(&zi2, &zi);
+        field_mul(&out[i].x, &in[i].x, &zi2);
+        field_mul(&zi2, &zi2, &zi);
+        field_mul(&out[i].y, &in[i].y, &zi2);
+    }
+}
+
+void point_add_affine_public(point *acc, const affine *q, int negative)
+{
+    field h, r;
+    affine term = *q;
+    if (negative)
+        field_sub(&term.y, &(field){{0}}, &q->y);
+    if (field_is_zero(&acc->z)) {
+        *acc = (point){term.x, term.y, field_one};
+        return;
+    }
+    compare_affine(&h, &r, acc, &term);
+    if (field_is_zero(&h)) {
+        if (field_is_zero(&r))
+            point_double(acc, acc);
+        else
+            *acc = point_infinity;
+        return;
+    }
+    point sum;
+    finish_addition(&sum, &acc->x, &acc->y, &h, &r);
+    field_mul(&sum.z, &acc->z, &h);
+    *acc = sum;
+}
+
+void point_add_public(point *acc, const point *q)
+{
+    if (field_is_zero(&q->z))
+        return;
+    if (field_is_zero(&acc->z)) {
+        *acc = *q;
+        return;
+    }
+    field z1, z2, u1, s1, h, r;
+    field_sqr(&z1, &acc->z);
+    field_sqr(&z2, &q->z);
+    field_mul(&u1, &acc->x, &z2);
+    field_mul(&h, &q->x, &z1);
+    field_mul(&z1, &z1, &acc->z);
+    field_mul(&z2, &z2, &q->z);
+    field_mul(&s1, &acc->y, &z2);
+    field_mul(&r, &q->y, &z1);
+    field_sub(&h, &h, &u1);
+    field_sub(&r, &r, &s1);
+    if (field_is_zero(&h)) {
+        if (field_is_zero(&r))
+            point_double(acc, acc);
+        else
+            *acc = point_infinity;
+        return;
+    }
+    point sum;
+    finish_addition(&sum, &u1, &s1, &h, &r);
+    field_mul(&sum.z, &acc->z, &q->z);
+    field_mul(&sum.z, &sum.z, &h);
+    *acc = sum;
+}
+
+#define NAF_WIDTH 5
+#define NAF_DIGITS 257
+
+/* k as odd digits below 16 in size, at least five places apart: k = sum digits[i] * 2^i. */
+static void recode_naf(signed char digits[NAF_DIGITS], const word k[4])
+{
+    int borrowed = 0;
+    for (int i = 0; i < NAF_DIGITS; i++)
+        digits[i] = 0;
+    for (int i = 0; i < 256;) {
+        if ((int)(bits_at(k, i) & 1) == borrowed) {
+            i++;
+            continue;
+        }
+        int left = 256 - i < NAF_WIDTH ? 256 - i : NAF_WIDTH;
+        int digit = (int)(bits_at(k, i) & ((1 << left) - 1)) + borrowed;
+        borrowed = digit >> (NAF_WIDTH - 1);
+        digits[i] = (signed char)(digit - (borrowed << NAF_WIDTH));
+        i += left;
+    }
+    digits[256] = (signed char)borrowed;
+}
+
+void point_add_multiple_public(point *acc, const affine *q, const word k[4])
+{
+    signed char digits[NAF_DIGITS];
+    point odd[1 << (NAF_WIDTH - 2)], twice, sum = point_infinity;
+    recode_naf(digits, k);
+    odd[0] = (point){q->x, q->y, field_one};
+    point_double(&twice, &odd[0]);
+    for (int i = 1; i < 1 << (NAF_WIDTH - 2); i++) {
+        odd[i] = twice;
+        point_add_public(&odd[i], &odd[i - 1]);
+    }
+    for (int i = NAF_DIGITS - 1; i >= 0; i--) {
+        point_double(&sum, &sum);
+        int digit = digits[i];
+        if (digit == 0)
+            continue;
+        point term = odd[(digit < 0 ? -digit : digit) / 2];
+        if (digit < 0)
+            field_sub(&term.y, &(field){{0}}, &term.y);
+        point_add_public(&sum, &term);
+    }
+    point_add_public(acc, &sum);
+}
