@@ -1,7 +1,8 @@
 """Sockets bound once, by whoever supervises, and passed on by systemd's protocol.
 
-The same environment variables carry them under `shiyind run` and under systemd (sd_listen_fds(3)),
-so a role cannot tell the difference: LISTEN_FDS counts descriptors from 3, LISTEN_FDNAMES names them.
+The same environment variables carry them under `shiyind run` and under systemd
+(sd_listen_fds(3)), so a role cannot tell the difference: LISTEN_FDS counts descriptors from 3,
+LISTEN_FDNAMES names them.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def json_observer(role: str, stream: TextIO) -> ILogObserver:
         stream.write(json.dumps(_line(role, level.name, event), ensure_ascii=False) + "\n")
         stream.flush()
 
-    return cast(ILogObserver, observe)
+    return cast("ILogObserver", observe)
 
 
 def _line(role: str, level: str, event: LogEvent) -> dict[str, str]:

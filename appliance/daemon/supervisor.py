@@ -162,6 +162,11 @@ class Supervisor(DatagramProtocol):
             child.stop(signal)
 
     @property
+    def is_complete(self) -> bool:
+        """Tell whether every child has said that it serves."""
+        return all(child.is_ready for child in self.children)
+
+    @property
     def is_empty(self) -> bool:
         """Tell whether no child runs."""
         return all(child.pid is None for child in self.children)

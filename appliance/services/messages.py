@@ -13,6 +13,8 @@ from msgspec import Meta
 
 PROTOCOL_VERSION = 1
 FRAME_LIMIT = 1 << 20
+BATCH_LIMIT = 128
+"""Requests in a batch: as many responses of 4 KiB fit a frame twice over."""
 
 Name = Annotated[str, Meta(max_length=64)]
 RequestOctets = Annotated[bytes, Meta(max_length=4096)]
@@ -48,8 +50,8 @@ class StampAsk(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class StampBatch(Frame, frozen=True, array_like=True, tag="stamp"):
     """All that reached a front in one turn of its reactor."""
 
-    batch: Annotated[int, Meta(ge=0, lt=1 << 63)]
-    asks: Annotated[list[StampAsk], Meta(min_length=1, max_length=512)]
+    batch: Annotated[int, Meta(ge=0, lt=1 << 62)]
+    asks: Annotated[list[StampAsk], Meta(min_length=1, max_length=BATCH_LIMIT)]
 
 
 class StampReplies(Frame, frozen=True, array_like=True, tag="stamped"):

@@ -63,6 +63,13 @@ class ProcessReactor(Clock, Protocol):
         """Start a process with these descriptors and no others."""
 
 
+class ListeningPort(Protocol):
+    """A port that accepts connections."""
+
+    def stopListening(self) -> object:  # noqa: N802  Twisted's name
+        """Close; gives a Deferred or None."""
+
+
 class StreamTransport(Protocol):
     """A connected TCP or Unix stream, as a protocol sees it."""
 

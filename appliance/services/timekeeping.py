@@ -16,12 +16,11 @@ from appliance.quantities import NS_PER_S, Provenance
 from appliance.services.host_clock import HostReading, read_host_clock, read_kernel_bound
 from appliance.services.reactor import Clock
 from appliance.store.time_page import TimePageFile
-from appliance.timing.page import PageSlot
+from appliance.timing.page import VALIDITY_NS, PageSlot
 from appliance.timing.trusted import ClockState, Leap
 
 PUBLISH_EVERY_S = 1.0
-VALID_FOR_NS = 3 * NS_PER_S
-GROWTH_PPB = 1_000
+GROWTH_E12 = 1_000_000
 """How fast a host's clock may wander between two pages: 1 ppm, as chrony assumes by default."""
 
 Judge = Callable[[HostReading], tuple[ClockState, Provenance, int]]
@@ -63,7 +62,6 @@ class TimePublisher:
         self._boot_id = boot_id
         self._utc_offset_s = utc_offset_s
         self._read = read
-        self._sequence = 0
         self._loop = LoopingCall(self.publish)
         self._loop.clock = clock  # type: ignore[assignment]
 
@@ -80,22 +78,21 @@ class TimePublisher:
         """Write one page."""
         reading = self._read()
         state, provenance, bound_ns = self._judge(reading)
-        self._sequence += 1
         self._page.write(
             PageSlot(
-                sequence=self._sequence,
+                sequence=self._page.next_sequence,
                 boot_id=self._boot_id,
                 raw_ns=reading.raw_ns,
                 tai_ns=reading.posix_ns + self._utc_offset_s * NS_PER_S,
-                rate_ppb=0,
+                rate_e12=0,
                 bound_ns=bound_ns,
-                bound_growth_ppb=GROWTH_PPB,
+                bound_growth_e12=GROWTH_E12,
                 utc_offset_s=self._utc_offset_s,
                 leap=Leap.NONE,
                 leap_at_tai_ns=0,
                 state=state,
                 provenance=provenance,
-                valid_until_raw_ns=reading.raw_ns + VALID_FOR_NS,
+                valid_until_raw_ns=reading.raw_ns + VALIDITY_NS,
             )
         )
 

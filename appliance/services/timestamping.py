@@ -12,14 +12,20 @@ import attrs
 from twisted.logger import Logger
 
 from appliance.asn1.tsp import encode_rejection
-from appliance.services.messages import Hello, ProfileOffer, StampAsk, StampBatch, StampReplies
+from appliance.services.messages import (
+    BATCH_LIMIT,
+    Hello,
+    ProfileOffer,
+    StampAsk,
+    StampBatch,
+    StampReplies,
+)
 from appliance.services.reactor import Clock, DelayedCall
 from appliance.tsp.request import PKIFailureInfo
 
 Done = Callable[[bytes], None]
 
 REQUEST_LIMIT = 4096
-BATCH_LIMIT = 128
 IN_FLIGHT_LIMIT = 8192
 DEADLINE_S = 10.0
 
@@ -62,6 +68,11 @@ class StampDesk:
     def is_open(self) -> bool:
         """Tell whether a signer is there to take requests."""
         return self._send is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether requests are under way."""
+        return self._in_flight > 0
 
     def signer_arrived(self, hello: Hello, send: Callable[[StampBatch], bool]) -> None:
         """Begin to use a signer that has greeted."""

@@ -100,13 +100,13 @@ class FrameServer(Factory, Generic[Incoming]):
 
     def __init__(
         self,
-        incoming: type[Incoming],
+        incoming: msgspec.msgpack.Decoder[Incoming],
         received: Callable[[FrameProtocol[Incoming], Incoming], None],
         *,
         hello: Callable[[], Frame],
         allowed_uids: frozenset[int],
     ) -> None:
-        self._incoming = msgspec.msgpack.Decoder(incoming)
+        self._incoming = incoming
         self._received = received
         self._hello = hello
         self._allowed_uids = allowed_uids

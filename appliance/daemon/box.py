@@ -1,0 +1,153 @@
+"""`shiyind run`: a whole box under one supervisor, ready when a stamp asked now is granted."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from appliance.asn1 import oids
+from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
+from appliance.daemon.banner import render_banner
+from appliance.daemon.listeners import Listener, bind_tcp, bind_unix
+from appliance.daemon.roles import Setting
+from appliance.daemon.supervisor import Role, Supervisor
+from appliance.errors import ApplianceError
+from appliance.services.publishing import ROOTS
+from appliance.store.files import write_durably
+from appliance.wire.tsp_client import post_query
+
+KILL_AFTER_S = 8.0
+_POLL_S = 0.05
+_PATIENCE_S = 15.0
+
+
+class BoxRole:
+    """Binds every listener once, starts the roles, and says when the box is ready."""
+
+    _log = Logger()
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._supervisor: Supervisor | None = None
+        self._listeners: list[Listener] = []
+        self._is_ready = False
+
+    async def start(self) -> None:
+        """Start the roles, wait until a stamp is granted, write ready.json, greet."""
+        places = self._setting.places
+        places.ready.unlink(missing_ok=True)
+        self._listeners = self._bind()
+        self._supervisor = self._make_supervisor(self._listeners)
+        places.notifications.unlink(missing_ok=True)
+        self._setting.reactor.listenUNIXDatagram(places.notifications.name, self._supervisor)
+        self._supervisor.start()
+        await self._until_granted(self._supervisor)
+        if not self._supervisor.is_stopping:
+            self._is_ready = True
+            self._write_ready()
+            sys.stdout.write(render_banner(self._facts()))
+            sys.stdout.flush()
+
+    async def stop(self) -> None:
+        """Drain the children, fronts first; kill what has not gone in time."""
+        self._is_ready = False
+        self._setting.places.ready.unlink(missing_ok=True)
+        if self._supervisor is None:
+            return
+        self._supervisor.stop("TERM")
+        reactor = self._setting.reactor
+        deadline = reactor.seconds() + KILL_AFTER_S
+        while not self._supervisor.is_empty:
+            if reactor.seconds() > deadline:
+                self._supervisor.stop("KILL")
+            await deferLater(reactor, _POLL_S)
+
+    def _bind(self) -> list[Listener]:
+        listen = self._setting.settings.listen
+        return [
+            *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
+            *(bind_unix(name, Path(f"{name}.sock")) for name in ("stamp", "control")),
+        ]
+
+    def _make_supervisor(self, listeners: list[Listener]) -> Supervisor:
+        places, config = self._setting.places, self._setting.config
+        internal = tuple(each for each in listeners if each.name in ("stamp", "control"))
+        clients = tuple(each for each in listeners if each not in internal)
+        fronts = range(self._setting.settings.front_count)
+        command = ["-m", "appliance.daemon.main", "--state", str(places.state)]
+        if config is not None:
+            command += ["--config", str(config.resolve())]
+        return Supervisor(
+            self._setting.reactor,
+            [
+                Role("timed", 0, ()),
+                Role("signer", 0, internal),
+                *(Role("front", index, clients) for index in fronts),
+            ],
+            command=command,
+            run_folder=places.run,
+            log_folder=places.logs,
+            changed=self._changed,
+        )
+
+    async def _until_granted(self, supervisor: Supervisor) -> None:
+        """Ask for a stamp until one is granted; say where to look when it takes long."""
+        reactor = self._setting.reactor
+        complain_at = reactor.seconds() + _PATIENCE_S
+        while not supervisor.is_stopping:
+            if supervisor.is_complete and await self._is_granted():
+                return
+            if reactor.seconds() > complain_at:
+                complain_at = float("inf")
+                sys.stderr.write(f"still not ready; the logs are in {self._setting.places.logs}\n")
+            await deferLater(reactor, _POLL_S)
+
+    async def _is_granted(self) -> bool:
+        reactor = self._setting.reactor
+        try:
+            return bool(
+                await deferToThreadPool(
+                    reactor, reactor.getThreadPool(), probe, str(self._facts()["tsp_http"])
+                )
+            )
+        except ApplianceError as error:
+            self._log.info("no stamp yet", why=str(error))
+            return False
+
+    def _changed(self) -> None:
+        if self._is_ready:
+            self._write_ready()
+
+    def _write_ready(self) -> None:
+        assert self._supervisor is not None
+        facts = {**self._facts(), "pids": {**self._supervisor.pids(), "supervisor": [os.getpid()]}}
+        content = json.dumps(facts, indent=2).encode() + b"\n"
+        write_durably(self._setting.places.ready, content, mode=0o644)
+
+    def _facts(self) -> dict[str, object]:
+        places = self._setting.places
+        host, port = next(
+            each.socket.getsockname()[:2] for each in self._listeners if each.name == "tsp_http"
+        )
+        certificates: dict[str, str] = {}
+        for profile in self._setting.settings.profiles():
+            path = places.public / f"{profile.key}.pem"
+            certificates.setdefault(profile.algorithm.value, str(path))
+        return {
+            "tsp_http": f"http://{f'[{host}]' if ':' in host else host}:{port}/tsa",
+            "ca_cert": str(places.public / ROOTS),
+            "tsa_certs": certificates,
+            "cli": str(Path(sys.executable).with_name("shiyin")),
+        }
+
+
+def probe(url: str) -> bool:
+    """Ask for a stamp over nothing in particular; tell whether it is granted."""
+    request = encode_request(hash_algorithm=oids.SHA256, imprint=os.urandom(32), cert_req=False)
+    return decode_response(post_query(url, request)).status == PKIStatus.GRANTED

@@ -1,0 +1,83 @@
+"""The front: every listener of clients, and no key, device or clock of its own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet.endpoints import UNIXClientEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+
+from appliance.daemon.roles import Setting, close_ports
+from appliance.quantities import NS_PER_S
+from appliance.services.host_clock import read_host_clock
+from appliance.services.messages import PROTOCOL_VERSION, Hello, StampAnswer, StampReplies
+from appliance.services.reactor import ListeningPort
+from appliance.services.timestamping import StampDesk
+from appliance.wire.http import Site
+from appliance.wire.ipc import FrameProtocol
+from appliance.wire.tsp_http import timestamp_routes
+
+DRAIN_S = 5.0
+_FIRST_RETRY_S = 0.05
+_LAST_RETRY_S = 1.0
+
+
+def wall_s() -> float:
+    """Tell Unix seconds for HTTP's Date header, which is no trusted time."""
+    return read_host_clock().posix_ns / NS_PER_S
+
+
+class FrontRole:
+    """Serves clients and keeps a connection to the signer."""
+
+    _log = Logger()
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._desk = StampDesk(setting.reactor)
+        default = setting.settings.profiles()[0].name
+        self._site = Site(
+            timestamp_routes(self._desk, default), clock=setting.reactor, wall_s=wall_s
+        )
+        self._ports: list[ListeningPort] = []
+        self._decoder = msgspec.msgpack.Decoder(StampAnswer)
+        self._signer = ClientService(
+            cast("Any", UNIXClientEndpoint(setting.reactor, str(setting.places.socket("stamp")))),
+            cast("Any", Factory.forProtocol(self._signer_protocol)),
+            retryPolicy=backoffPolicy(_FIRST_RETRY_S, _LAST_RETRY_S),
+            clock=setting.reactor,
+        )
+
+    async def start(self) -> None:
+        """Open the ports and begin to look for the signer."""
+        self._signer.startService()
+        for listener in self._setting.sockets("tsp_http"):
+            self._ports.append(
+                self._setting.reactor.adoptStreamPort(
+                    listener.socket.fileno(), listener.socket.family, self._site
+                )
+            )
+
+    async def stop(self) -> None:
+        """Close the ports, wait for the answers under way, hang up."""
+        await close_ports(self._ports)
+        deadline = self._setting.reactor.seconds() + DRAIN_S
+        while self._desk.is_busy and self._setting.reactor.seconds() < deadline:
+            await deferLater(self._setting.reactor, 0.02)
+        await self._signer.stopService()
+
+    def _signer_protocol(self) -> FrameProtocol[Any]:
+        return FrameProtocol(self._decoder, self._heard, closed=lambda _: self._desk.signer_left())
+
+    def _heard(self, line: FrameProtocol[Any], frame: Hello | StampReplies) -> None:
+        if isinstance(frame, StampReplies):
+            self._desk.replies_arrived(frame)
+        elif frame.version == PROTOCOL_VERSION:
+            self._desk.signer_arrived(frame, line.send)
+        else:
+            self._log.error("the signer speaks another version", version=frame.version)
+            line.abort()

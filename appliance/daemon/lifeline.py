@@ -1,0 +1,37 @@
+"""The lifeline of a supervised child: its standard input, which ends when the supervisor does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.abstract import FileDescriptor
+from twisted.python.failure import Failure
+
+
+class Lifeline(FileDescriptor):
+    """Reads standard input; nothing comes but its end."""
+
+    def __init__(self, reactor: Any, ended: Callable[[], None]) -> None:  # noqa: ANN401  FileDescriptor takes Twisted's own interface
+        super().__init__(reactor)
+        self._ended = ended
+
+    def fileno(self) -> int:
+        """Standard input."""
+        return 0
+
+    def doRead(self) -> None:
+        """Read and forget; at the end of file tell the owner."""
+        if not os.read(0, 4096):
+            self.stopReading()
+            self._ended()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Nothing is left to do when the reactor lets go of standard input."""
+
+
+def hold_lifeline(reactor: Any, ended: Callable[[], None]) -> None:  # noqa: ANN401  as above
+    """Call `ended` when the supervisor is gone."""
+    os.set_blocking(0, False)
+    Lifeline(reactor, ended).startReading()

@@ -1,0 +1,135 @@
+"""`shiyind`: one role in this process, or `run`, which supervises all of them.
+
+This is the one module that imports the reactor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from twisted.internet import reactor as twisted_reactor  # noqa: TID251  the one place
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from appliance.daemon.box import BoxRole
+from appliance.daemon.front import FrontRole
+from appliance.daemon.lifeline import hold_lifeline
+from appliance.daemon.listeners import inherited
+from appliance.daemon.logs import begin_log
+from appliance.daemon.notify import notify
+from appliance.daemon.places import Places
+from appliance.daemon.profiling import run_profiled
+from appliance.daemon.roles import Role, Setting
+from appliance.daemon.signer import SignerRole
+from appliance.daemon.timed import TimeRole
+from appliance.errors import ApplianceError
+from appliance.settings import load_settings
+
+ROLES: dict[str, Callable[[Setting], Role]] = {
+    "run": BoxRole,
+    "timed": TimeRole,
+    "signer": SignerRole,
+    "front": FrontRole,
+}
+"""What each role is made of; read its module to see the whole of a process."""
+
+_log = Logger()
+
+
+class Process:
+    """One role's life in this process: start, serve, drain on TERM, end."""
+
+    def __init__(self, setting: Setting, role: Role) -> None:
+        self._reactor = setting.reactor
+        self._role = role
+        self._is_stopping = False
+        self.exit_code = 0
+
+    def run(self) -> int:
+        """Run until told to stop; gives the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
+        self._reactor.callWhenRunning(self._launch)
+        run_profiled(os.environ, lambda: self._reactor.run(installSignalHandlers=False))
+        return self.exit_code
+
+    def stop(self) -> None:
+        """Drain and end."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            Deferred.fromCoroutine(self._drain())
+
+    def _signalled(self, number: int, _frame: object) -> None:
+        if self._is_stopping:
+            os._exit(128 + number)  # a second TERM ends at once
+        self._reactor.callFromThread(self.stop)
+
+    def _launch(self) -> None:
+        Deferred.fromCoroutine(self._start())
+
+    async def _start(self) -> None:
+        try:
+            await self._role.start()
+        except ApplianceError as error:
+            self._give_up(str(error))
+        except Exception:
+            _log.failure("the role could not start")
+            self._give_up("unexpected failure; see the log")
+        else:
+            notify(os.environ, "READY=1")
+
+    def _give_up(self, why: str) -> None:
+        _log.critical("not started: {why}", why=why)
+        sys.stderr.write(f"shiyind: not started: {why}\n")
+        self.exit_code = 1
+        self.stop()
+
+    async def _drain(self) -> None:
+        try:
+            await self._role.stop()
+        except Exception:
+            _log.failure("the role did not stop cleanly")
+            self.exit_code = self.exit_code or 1
+        self._reactor.stop()
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="shiyind", description="The daemon of a Shiyin box.")
+    parser.add_argument("--state", type=Path, default=Path("/var/lib/shiyin"), metavar="DIR")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML")
+    parser.add_argument("role", choices=ROLES, help="`run` supervises all the others")
+    return parser.parse_intermixed_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one role; the entry point of `shiyind`."""
+    chosen = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    try:
+        settings = load_settings(chosen.config)
+        listeners = inherited(os.environ)
+    except ApplianceError as error:
+        sys.stderr.write(f"shiyind: {error}\n")
+        return 2
+    places = Places(chosen.state.resolve())
+    places.make()
+    # Unix sockets are named relative to this folder: their whole path may be too long (unix(7)).
+    os.chdir(places.run)
+    log_stream = None
+    if chosen.role == "run":
+        log_stream = (places.logs / "run.log").open("a", encoding="utf-8")
+    begin_log(chosen.role, log_stream)
+    setting = Setting(twisted_reactor, settings, places, listeners, chosen.config)
+    process = Process(setting, ROLES[chosen.role](setting))
+    if "SHIYIN_SUPERVISED" in os.environ and chosen.role != "run":
+        hold_lifeline(twisted_reactor, process.stop)
+    return process.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Where things lie under the state folder; in production each role sees only its own part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+
+@attrs.frozen
+class Places:
+    """The folders and files of one box, under `state`."""
+
+    state: Path
+
+    @property
+    def run(self) -> Path:
+        """Sockets, the time page, ready.json: what a reboot may lose."""
+        return self.state / "run"
+
+    @property
+    def ready(self) -> Path:
+        """What runs where, for programs; there only while the box is ready."""
+        return self.run / "ready.json"
+
+    @property
+    def time_page(self) -> Path:
+        """The TrustedTime page."""
+        return self.run / "trusted-time.page"
+
+    @property
+    def notifications(self) -> Path:
+        """The socket on which children report to the supervisor."""
+        return self.run / "notify.sock"
+
+    def socket(self, name: str) -> Path:
+        """Give the Unix socket of one verb set."""
+        return self.run / f"{name}.sock"
+
+    @property
+    def secret(self) -> Path:
+        """The demo's key-encryption key."""
+        return self.state / "secret"
+
+    @property
+    def keys(self) -> Path:
+        """The sealed private keys."""
+        return self.state / "signer" / "keys"
+
+    @property
+    def certificates(self) -> Path:
+        """The certificates of our keys, each with its issuers; the roots of the demo."""
+        return self.state / "signer" / "certificates"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's segments and heads."""
+        return self.state / "signer" / "ledger"
+
+    @property
+    def public(self) -> Path:
+        """What anyone may read: certificates, roots, the key of the ledger's heads."""
+        return self.state / "public"
+
+    @property
+    def logs(self) -> Path:
+        """The roles' logs under `shiyind run`."""
+        return self.state / "log"
+
+    def make(self) -> None:
+        """Make every folder; what is private is 0700."""
+        for folder in (self.state, self.run, self.public, self.logs):
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        for folder in (self.secret, self.keys.parent, self.keys, self.certificates, self.ledger):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def read_boot_id() -> bytes:
+    """Read the kernel's id of this boot: 16 octets."""
+    return bytes.fromhex(
+        Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip().replace("-", "")
+    )

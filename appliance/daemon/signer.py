@@ -1,0 +1,276 @@
+"""The signer: every key, the ledger, and the judgement of requests; no network, no device."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import resource
+from collections.abc import Mapping
+
+import attrs
+from msgspec.msgpack import Decoder
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from appliance.crypto.api import KeyAlgorithm, SigningKey, Sm2Engine
+from appliance.crypto.engine import EngineChoice, choose_engine
+from appliance.crypto.sealing import Kek
+from appliance.daemon.places import read_boot_id
+from appliance.daemon.roles import Setting, close_ports
+from appliance.quantities import NS_PER_US, Utc
+from appliance.services.commissioning import Commissioner, Identity
+from appliance.services.host_clock import read_host_clock
+from appliance.services.issuing import Issuer
+from appliance.services.messages import (
+    PROTOCOL_VERSION,
+    ControlQuestion,
+    Facts,
+    Hello,
+    KeysAsk,
+    ProfileOffer,
+    StampBatch,
+    StampReplies,
+)
+from appliance.services.publishing import publish
+from appliance.services.reactor import ListeningPort
+from appliance.services.stamp_ledger import StampLedger, Start
+from appliance.services.time_reading import TimeReader
+from appliance.store.keyfiles import KeyFolder, unlock
+from appliance.store.ledger import Ledger
+from appliance.timing.trusted import NoTime
+from appliance.tsp.authority import Authority
+from appliance.tsp.gate import TimeRules
+from appliance.tsp.policy import Profile
+from appliance.tsp.serial import START_RANDOM_OCTETS, SerialSource
+from appliance.tsp.template import Digest, SignerCertificate, Template, render_template
+from appliance.wire.ipc import FrameProtocol, FrameServer
+
+_PR_SET_DUMPABLE = 4  # prctl(2)
+
+
+def harden_process() -> None:
+    """Keep the memory of this process out of core dumps and of other processes' reach."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def sha256(data: bytes) -> bytes:
+    """Hash with SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+def host_utc() -> Utc:
+    """Tell the host's civil time, for demo certificates and the dates of ledger heads."""
+    return Utc(read_host_clock().posix_ns // NS_PER_US)
+
+
+@attrs.frozen
+class Unlocked:
+    """What the signer holds once its keys are open."""
+
+    choice: EngineChoice
+    kek: Kek
+    identities: Mapping[str, Identity]
+    ledger_key: SigningKey
+
+    def close(self) -> None:
+        """Zero what can be zeroed."""
+        self.ledger_key.close()
+        for identity in self.identities.values():
+            identity.key.close()
+        self.kek.close()
+
+
+class SignerRole:
+    """Unseals the keys, opens the ledger and serves the fronts and the operator's command."""
+
+    _log = Logger()
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._profiles = setting.settings.profiles()
+        self._ports: list[ListeningPort] = []
+        self._unlocked: Unlocked | None = None
+        self._issuer: Issuer | None = None
+        self._clock: TimeReader | None = None
+
+    async def start(self) -> None:
+        """Unlock, commission what is missing in demo, and open the sockets."""
+        harden_process()
+        unlocked = self._unlocked = self._unlock()
+        publish(self._setting.places.public, unlocked.identities.values(), unlocked.ledger_key)
+        start_random = os.urandom(START_RANDOM_OCTETS)
+        templates = self._templates(unlocked)
+        last_gen_time_us = self._begin_ledger(unlocked, templates, start_random)
+        self._clock = TimeReader(
+            self._setting.places.time_page,
+            boot_id=read_boot_id(),
+            last_gen_time=Utc(last_gen_time_us),
+        )
+        authority = Authority(
+            {profile.name: profile for profile in self._profiles},
+            templates,
+            serials=SerialSource(self._setting.settings.node, start_random),
+            last_gen_time_us=last_gen_time_us,
+            digests={"sm3": unlocked.choice.engine.sm3, "sha256": sha256},
+            rules=TimeRules(
+                production=self._setting.settings.mode == "production",
+                allow_system_time=self._setting.settings.time.source == "system",
+            ),
+        )
+        self._issuer = Issuer(
+            self._setting.reactor,
+            authority,
+            {profile.name: unlocked.identities[profile.key].key for profile in self._profiles},
+            open_ledger=lambda: StampLedger(self._open_ledger(unlocked)),
+            read_clock=self._clock.read,
+        )
+        self._issuer.start()
+        self._listen()
+
+    async def stop(self) -> None:
+        """Take no more batches, finish those under way, write the last head, zero the keys."""
+        await close_ports(self._ports)
+        if self._issuer is not None:
+            reactor = self._setting.reactor
+            await deferToThreadPool(reactor, reactor.getThreadPool(), self._issuer.stop)
+        if self._unlocked is not None:
+            self._unlocked.close()
+
+    def _unlock(self) -> Unlocked:
+        settings, places = self._setting.settings, self._setting.places
+        choice = choose_engine()
+        if choice.fallback_reason is not None:
+            self._log.critical(
+                "SM2 runs on the slow engine libcrypto", reason=choice.fallback_reason
+            )
+        kek = unlock(settings.mode, places.secret, os.environ)
+        commissioner = Commissioner(
+            KeyFolder(places.keys, kek, choice.engine),
+            places.certificates,
+            mode=settings.mode,
+            now=host_utc,
+        )
+        identities = commissioner.tsa_identities(self._profiles)
+        return Unlocked(choice, kek, identities, commissioner.ledger_key())
+
+    def _templates(self, unlocked: Unlocked) -> dict[tuple[str, str], Template]:
+        return {
+            (profile.name, policy.oid): render_template(
+                profile,
+                policy,
+                signer_certificate(unlocked.identities[profile.key]),
+                certificate_digest(profile, unlocked.choice.engine),
+            )
+            for profile in self._profiles
+            for policy in profile.policies
+        }
+
+    def _open_ledger(self, unlocked: Unlocked) -> Ledger:
+        return Ledger.open(
+            self._setting.places.ledger,
+            sign_head=lambda message: unlocked.ledger_key.sign_many([message])[0],
+            utc_now=host_utc,
+            sm3=unlocked.choice.engine.sm3,
+            rows_per_segment=self._setting.settings.ledger.segment_rows,
+        )
+
+    def _begin_ledger(
+        self, unlocked: Unlocked, templates: Mapping[tuple[str, str], Template], random: bytes
+    ) -> int:
+        """Record this start and give the newest genTime that any token has."""
+        ledger = StampLedger(self._open_ledger(unlocked))
+        start = Start(
+            self._setting.settings.node,
+            random,
+            unlocked.choice.engine.name,
+            host_utc().posix_us,
+        )
+        ledger.begin(start, templates.values())
+        last_gen_time_us = ledger.last_gen_time_us()
+        ledger.close()
+        return last_gen_time_us
+
+    def _listen(self) -> None:
+        uids = frozenset({0, os.getuid()})
+        stamp = FrameServer(Decoder(StampBatch), self._stamp, hello=self._hello, allowed_uids=uids)
+        control = FrameServer(
+            Decoder(ControlQuestion), self._control, hello=self._hello, allowed_uids=uids
+        )
+        for name, factory in (("stamp", stamp), ("control", control)):
+            for listener in self._setting.sockets(name):
+                self._ports.append(
+                    self._setting.reactor.adoptStreamPort(
+                        listener.socket.fileno(), listener.socket.family, factory
+                    )
+                )
+
+    def _hello(self) -> Hello:
+        offers = (ProfileOffer(each.name, each.algorithm.value) for each in self._profiles)
+        return Hello(PROTOCOL_VERSION, tuple(offers))
+
+    def _stamp(self, line: FrameProtocol[StampBatch], batch: StampBatch) -> None:
+        assert self._issuer is not None
+
+        def reply(responses: list[bytes]) -> None:
+            line.send(StampReplies(batch.batch, responses))
+
+        self._issuer.submit(batch.asks, reply)
+
+    def _control(self, line: FrameProtocol[ControlQuestion], question: ControlQuestion) -> None:
+        facts = self._keys() if isinstance(question, KeysAsk) else self._status()
+        line.send(Facts(facts))
+
+    def _status(self) -> dict[str, object]:
+        assert self._unlocked is not None
+        assert self._clock is not None
+        reading = self._clock.read()
+        choice = self._unlocked.choice
+        return {
+            "mode": self._setting.settings.mode,
+            "node": self._setting.settings.node,
+            "engine": choice.engine.name,
+            "engine_alarm": choice.fallback_reason,
+            "profiles": [profile.name for profile in self._profiles],
+            "time": {"reason": reading.reason}
+            if isinstance(reading, NoTime)
+            else {
+                "utc": Utc.from_tai(reading.tai_ns, reading.utc_offset_s).isoformat(),
+                "bound_us": -(-reading.bound_ns // NS_PER_US),
+                "state": reading.state.name,
+                "provenance": reading.provenance.name,
+                "leap": reading.leap.name,
+            },
+        }
+
+    def _keys(self) -> dict[str, object]:
+        assert self._unlocked is not None
+        return {
+            name: {
+                "algorithm": identity.key.algorithm.value,
+                "subject": str(identity.certificate.subject),
+                "issuer": str(identity.certificate.issuer),
+                "serial_number": f"{identity.certificate.serial_number:x}",
+                "not_before": identity.certificate.validity.not_before.isoformat(),
+                "not_after": identity.certificate.validity.not_after.isoformat(),
+            }
+            for name, identity in self._unlocked.identities.items()
+        }
+
+
+def certificate_digest(profile: Profile, engine: Sm2Engine) -> Digest:
+    """Give the hash that a profile's ESSCertIDv2 is made with."""
+    return engine.sm3 if profile.algorithm is KeyAlgorithm.SM2 else sha256
+
+
+def signer_certificate(identity: Identity) -> SignerCertificate:
+    """Take from an identity what a token template needs."""
+    certificate = identity.certificate
+    return SignerCertificate(
+        certificate=certificate.der,
+        issuer=certificate.issuer.der,
+        serial_number=certificate.serial_number_tlv,
+        subject=certificate.subject.der,
+        chain=tuple(issuer.der for issuer in identity.issuers),
+    )

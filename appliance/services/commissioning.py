@@ -1,0 +1,151 @@
+"""What a box does once in its life: make its keys and, in demo, its own certificates.
+
+The demo's TSA certificates stand directly under self-signed demo roots, one hierarchy per
+algorithm. In production certificates come from a CA; a key without its certificate keeps the
+signer from starting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from appliance.asn1 import pem
+from appliance.asn1.names import encode_name
+from appliance.asn1.x509 import Certificate, Validity, decode_certificate
+from appliance.crypto.api import KeyAlgorithm, SigningKey
+from appliance.errors import NotFound, Refused
+from appliance.pki.issuing import (
+    IssuerIdentity,
+    issue,
+    issue_root,
+    key_identifier,
+    spki_of,
+    tsa_template,
+)
+from appliance.quantities import SECONDS_PER_DAY, US_PER_S, Utc
+from appliance.store.files import write_durably
+from appliance.store.keyfiles import KeyFolder
+from appliance.tsp.policy import Profile
+
+Mode = Literal["demo", "production"]
+
+LEDGER_KEY = "ledger-head"
+_DEMO_ORGANIZATION = "Shiyin Demo"
+_ROOT_DAYS = 20 * 365
+_TSA_DAYS = 10 * 365
+_TSA_SIGNS_DAYS = 365
+_BACKDATE_S = 3600
+"""Demo certificates begin an hour ago, since a verifier's clock may be behind ours."""
+
+
+@attrs.frozen
+class Identity:
+    """A key with its certificate and, above it, the certificates up to the root."""
+
+    name: str
+    key: SigningKey
+    certificate: Certificate
+    issuers: tuple[Certificate, ...]
+
+
+class Commissioner:
+    """Loads a box's identities, and makes in demo mode what is missing; safe to interrupt."""
+
+    def __init__(
+        self, keys: KeyFolder, certificates: Path, *, mode: Mode, now: Callable[[], Utc]
+    ) -> None:
+        self._keys = keys
+        self._certificates = certificates
+        self._mode = mode
+        self._now = now
+
+    def tsa_identities(self, profiles: Iterable[Profile]) -> dict[str, Identity]:
+        """Give the identity of every key that the profiles name.
+
+        Raises NotFound for what production lacks, Refused when key and certificate differ.
+        """
+        wanted = {profile.key: profile.algorithm for profile in profiles}
+        return {name: self._tsa_identity(name, kind) for name, kind in wanted.items()}
+
+    def ledger_key(self) -> SigningKey:
+        """Give the SM2 key that signs the heads of the ledger; made at first start."""
+        return self._key(LEDGER_KEY, KeyAlgorithm.SM2, usage=LEDGER_KEY)
+
+    def _tsa_identity(self, name: str, algorithm: KeyAlgorithm) -> Identity:
+        path = self._certificates / f"{name}.pem"
+        if not path.exists():
+            if self._mode != "demo":
+                raise NotFound(f"the key {name} has no certificate: {path} is missing")
+            self._issue_demo(name, algorithm)
+        key = self._key(name, algorithm, usage="tsa")
+        chain = [decode_certificate(der) for der in pem.read_all(path.read_bytes(), "CERTIFICATE")]
+        if not chain or chain[0].spki != spki_of(algorithm, key.public):
+            raise Refused(f"{path} does not begin with the certificate of the key {name}")
+        return Identity(name, key, chain[0], tuple(chain[1:]))
+
+    def _key(self, name: str, algorithm: KeyAlgorithm, *, usage: str) -> SigningKey:
+        try:
+            return self._keys.load(name, usage=usage, mode=self._mode)
+        except NotFound:
+            if self._mode != "demo" and usage != LEDGER_KEY:
+                raise
+            return self._keys.create(name, algorithm, usage=usage, mode=self._mode)
+
+    def _issue_demo(self, name: str, algorithm: KeyAlgorithm) -> None:
+        """Make a root, if there is none, and the TSA's certificate directly under it."""
+        root_key = self._key(f"root-{algorithm.value}", algorithm, usage="root")
+        root = self._demo_root(algorithm, root_key)
+        key = self._key(name, algorithm, usage="tsa")
+        root_spki = spki_of(algorithm, root_key.public)
+        certificate = issue(
+            tsa_template(_TSA_SIGNS_DAYS * SECONDS_PER_DAY),
+            _demo_name(f"Shiyin Demo TSA {algorithm.value.upper()}"),
+            spki_of(algorithm, key.public),
+            serial_number=_serial_number(),
+            validity=self._validity(_TSA_DAYS),
+            issuer=IssuerIdentity(
+                decode_certificate(root).subject.der, algorithm, key_identifier(root_spki)
+            ),
+            sign=lambda tbs: root_key.sign_many([tbs])[0],
+        )
+        self._write(name, certificate, root)
+        root_key.close()
+        key.close()
+
+    def _demo_root(self, algorithm: KeyAlgorithm, key: SigningKey) -> bytes:
+        path = self._certificates / f"root-{algorithm.value}.pem"
+        if not path.exists():
+            root = issue_root(
+                _demo_name(f"Shiyin Demo Root {algorithm.value.upper()}"),
+                algorithm,
+                key.public,
+                serial_number=_serial_number(),
+                validity=self._validity(_ROOT_DAYS),
+                sign=lambda tbs: key.sign_many([tbs])[0],
+            )
+            self._write(path.stem, root)
+        return pem.read_one(path.read_bytes(), "CERTIFICATE")
+
+    def _validity(self, days: int) -> Validity:
+        start_s = self._now().posix_us // US_PER_S - _BACKDATE_S
+        end_s = start_s + days * SECONDS_PER_DAY
+        return Validity(Utc(start_s * US_PER_S), Utc(end_s * US_PER_S))
+
+    def _write(self, name: str, *chain: bytes) -> None:
+        text = b"".join(pem.write("CERTIFICATE", der) for der in chain)
+        write_durably(self._certificates / f"{name}.pem", text, mode=0o644)
+
+
+def _demo_name(common_name: str) -> bytes:
+    return encode_name(common_name, organization=_DEMO_ORGANIZATION, country="CN")
+
+
+def _serial_number() -> bytes:
+    """Draw 16 octets for a certificate's number, positive and never zero (RFC 5280 4.1.2.2)."""
+    octets = os.urandom(16)
+    return bytes((octets[0] & 0x3F | 0x40,)) + octets[1:]

@@ -1,0 +1,228 @@
+"""The signer's half of timestamping: judge, sign, record, and only then answer.
+
+Three kinds of thread, each handing on whole batches.  The reactor's thread judges requests and
+assigns serial and genTime.  A lane per key signs, without the GIL where the engine allows it; so a
+slow RSA key never holds up SM2.  The recorder makes everything that waits durable in one commit and
+releases the replies: no token leaves without its row.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from threading import Condition, Thread
+from typing import Generic, Protocol, TypeVar
+
+import attrs
+from twisted.logger import Logger
+
+from appliance.asn1.tsp import encode_rejection
+from appliance.crypto.api import SigningKey
+from appliance.services.messages import StampAsk
+from appliance.services.reactor import ThreadedReactor
+from appliance.timing.trusted import NoTime, TrustedTime
+from appliance.tsp.authority import Ask, Authority, Prepared
+from appliance.tsp.record import Stamp
+from appliance.tsp.request import PKIFailureInfo, Rejection
+
+LANE_BATCH = 256
+RECORD_BATCH = 1024
+QUEUE_LIMIT = 8192
+
+_OVERLOAD = encode_rejection(PKIFailureInfo.systemFailure, "overload: the signer's queue is full")
+_NOT_SIGNED = encode_rejection(PKIFailureInfo.systemFailure, "the token could not be signed")
+_NOT_KEPT = encode_rejection(PKIFailureInfo.systemFailure, "the ledger could not be written")
+
+Item = TypeVar("Item")
+
+
+@attrs.define(eq=False)
+class _Job:
+    """A batch of one front: its answers as they come, and whom to tell when all are there."""
+
+    responses: list[bytes]
+    missing: int
+    done: Callable[[list[bytes]], None]
+
+
+@attrs.frozen
+class _Work:
+    """One token to sign: where it belongs and what to sign."""
+
+    job: _Job
+    index: int
+    prepared: Prepared
+    client: bytes
+
+
+@attrs.frozen
+class _Signed:
+    """One token to record: the answer that leaves once the stamp is durable."""
+
+    job: _Job
+    index: int
+    response: bytes
+    stamp: Stamp
+
+
+class Channel(Generic[Item]):
+    """A queue between two threads, emptied many at a time."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._changed = Condition()
+        self._is_closed = False
+
+    def put(self, items: Sequence[Item]) -> None:
+        """Add at the end."""
+        with self._changed:
+            self._items.extend(items)
+            self._changed.notify()
+
+    def take(self, most: int, timeout_s: float | None = None) -> list[Item] | None:
+        """Wait for items and take up to `most`; None after closing, empty when the time is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._is_closed, timeout_s)
+            if not self._items and self._is_closed:
+                return None
+            return [self._items.popleft() for _ in range(min(most, len(self._items)))]
+
+    def close(self) -> None:
+        """Let the reader finish what is there and then stop."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+
+
+class StampLedger(Protocol):
+    """Where stamps are kept; opened, used and closed in the recorder's thread alone."""
+
+    def keep(self, stamps: Sequence[Stamp]) -> None:
+        """Make the stamps durable in one commit; raises and keeps none otherwise."""
+
+    def rest(self) -> None:
+        """Do what is due from time to time, as writing a signed head."""
+
+    def close(self) -> None:
+        """Write what is still owed and close."""
+
+
+class Issuer:
+    """Turns the batches of fronts into durable, signed answers.
+
+    `submit` belongs to the reactor's thread; `done` is called there, once, with as many answers as
+    there were asks.  `stop` lets what is under way finish.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: ThreadedReactor,
+        authority: Authority,
+        keys: Mapping[str, SigningKey],
+        *,
+        open_ledger: Callable[[], StampLedger],
+        read_clock: Callable[[], TrustedTime | NoTime],
+    ) -> None:
+        """`keys` maps the name of a profile to the key it signs with."""
+        self._reactor = reactor
+        self._authority = authority
+        self._read_clock = read_clock
+        self._open_ledger = open_ledger
+        self._recording: Channel[_Signed] = Channel()
+        lanes: dict[int, Channel[_Work]] = {id(key): Channel() for key in keys.values()}
+        self._lanes = {name: lanes[id(key)] for name, key in keys.items()}
+        self._threads = [
+            Thread(target=self._sign, args=(key, lanes[id(key)]), name=f"lane-{name}")
+            for name, key in {id(key): (name, key) for name, key in keys.items()}.values()
+        ]
+        self._recorder = Thread(target=self._record, name="recorder")
+        self._queued = 0
+
+    def start(self) -> None:
+        """Start the threads."""
+        for thread in (*self._threads, self._recorder):
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish what is queued and end the threads; blocks until then.  Call off the reactor."""
+        for lane in self._lanes.values():
+            lane.close()
+        for thread in self._threads:
+            thread.join()
+        self._recording.close()
+        self._recorder.join()
+
+    def submit(self, asks: Sequence[StampAsk], done: Callable[[list[bytes]], None]) -> None:
+        """Answer every ask; `done` gets the TimeStampResp octets in the same order."""
+        if self._queued + len(asks) > QUEUE_LIMIT:
+            done([_OVERLOAD] * len(asks))
+            return
+        outcomes = self._authority.prepare(
+            [Ask(ask.profile, ask.request) for ask in asks], self._read_clock
+        )
+        job = _Job([b""] * len(asks), 0, done)
+        work: dict[str, list[_Work]] = {}
+        for index, (ask, outcome) in enumerate(zip(asks, outcomes, strict=True)):
+            if isinstance(outcome, Rejection):
+                job.responses[index] = outcome.response
+            else:
+                work.setdefault(ask.profile, []).append(_Work(job, index, outcome, ask.client))
+                job.missing += 1
+        if not job.missing:
+            done(job.responses)
+            return
+        self._queued += job.missing
+        for profile, items in work.items():
+            self._lanes[profile].put(items)
+
+    def _sign(self, key: SigningKey, lane: Channel[_Work]) -> None:
+        while (works := lane.take(LANE_BATCH)) is not None:
+            try:
+                signatures = key.sign_many([work.prepared.signed_attributes for work in works])
+                signed = [
+                    _Signed(
+                        work.job,
+                        work.index,
+                        work.prepared.response(signature),
+                        work.prepared.record(signature, work.client),
+                    )
+                    for work, signature in zip(works, signatures, strict=True)
+                ]
+            except Exception:
+                self._log.failure("a batch could not be signed")
+                self._release([(work.job, work.index, _NOT_SIGNED) for work in works])
+            else:
+                self._recording.put(signed)
+
+    def _record(self) -> None:
+        ledger = self._open_ledger()
+        while (signed := self._recording.take(RECORD_BATCH, timeout_s=1.0)) is not None:
+            try:
+                if signed:
+                    ledger.keep([item.stamp for item in signed])
+            except Exception:
+                self._log.failure(
+                    "the ledger could not be written; nothing of the batch was released"
+                )
+                self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
+            else:
+                self._release([(item.job, item.index, item.response) for item in signed])
+            try:
+                ledger.rest()
+            except Exception:
+                self._log.failure("a head of the ledger could not be written")
+        ledger.close()
+
+    def _release(self, answers: list[tuple[_Job, int, bytes]]) -> None:
+        if answers:
+            self._reactor.callFromThread(self._deliver, answers)
+
+    def _deliver(self, answers: list[tuple[_Job, int, bytes]]) -> None:
+        self._queued -= len(answers)
+        for job, index, response in answers:
+            job.responses[index] = response
+            job.missing -= 1
+            if not job.missing:
+                job.done(job.responses)
