@@ -1,7 +1,8 @@
-"""Keys, signatures and hashes: what the box signs with, and the one domain room that may ask for randomness.
+"""Keys, signatures and hashes: what the box signs with.
 
-`api` says what an engine and a key are; `engine` chooses between `native` (our C core) and `libcrypto`
-(ctypes) after known-answer tests; `classical` holds P-256 and RSA by `cryptography`; `sealing` keeps
-private keys at rest; `secret` is locked memory.  Private keys are opaque handles: no scalar ever becomes
-a Python int or bytes.  No I/O but getrandom, no clock.
+`api` says what an engine and a key are; `engine` chooses between `native` (our C core) and
+`libcrypto` (ctypes) after the known answers of `self_test`; `classical` holds P-256 and RSA by
+`cryptography`; `verifier` gives one verdict on any signature; `sealing` keeps private keys at rest;
+`secret` is locked memory.  An SM2 private key is an opaque handle: no scalar ever becomes a Python
+int or bytes.  The one domain room that may ask for randomness: no I/O but getrandom, no clock.
 """

@@ -1,7 +1,7 @@
 """What an engine, a private key and a verifier are: the seam every backend fits.
 
-SM2 values inside the box are raw and of fixed width, big-endian: public key X||Y (64 octets), signature
-r||s (64 octets), digest e (32 octets).  DER is made and read at the edge, in `asn1.sm2`.
+SM2 values inside the box are raw and of fixed width, big-endian: public key X||Y (64 octets),
+signature r||s (64 octets), digest e (32 octets).  DER is made and read at the edge, in `asn1.sm2`.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ class SigningKey(Protocol):
 
     @property
     def public(self) -> bytes:
-        """The public key: SM2 X||Y (64 octets); P-256 uncompressed point; RSA the RSAPublicKey DER."""
+        """The public key: SM2 X||Y (64 octets), P-256 uncompressed point, RSA RSAPublicKey DER."""
 
     def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
-        """Sign each message; every signature was verified under `public` before it is returned.
+        """Sign each message; every SM2 signature was verified under `public` before it is returned.
 
-        SM2 gives r||s, P-256 the DER of Ecdsa-Sig-Value, RSA the signature octets.  The GIL is not held
-        while an SM2 engine works, so two threads sign at once.  Raises Fault when a made signature does
-        not verify (a fault attack or broken hardware); then none of the batch is released.
+        SM2 gives r||s, P-256 the DER of Ecdsa-Sig-Value, RSA the signature octets.  The GIL is not
+        held while an SM2 engine works, so two threads sign at once.  Raises Fault when a made
+        signature does not verify (a fault attack or broken hardware); then none of the batch is
+        released.
         """
 
     def close(self) -> None:
@@ -52,10 +53,10 @@ class Sm2Key(SigningKey, Protocol):
     """An SM2 private key in locked native memory."""
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign e (32 octets) with a hedged nonce; returns r||s, verified before release."""
+        """Sign e (32 octets); returns r||s, verified before release."""
 
     def export_secret(self) -> SecretBuffer:
-        """Copy d (32 octets) into a new locked buffer, for `sealing` alone; the caller closes it."""
+        """Copy d (32 octets) into a new locked buffer, for `sealing`; the caller closes it."""
 
 
 class Sm2Engine(Protocol):
@@ -69,7 +70,10 @@ class Sm2Engine(Protocol):
         """Draw a new private key uniformly from 1 .. n-2.  GB/T 32918.1 6.1."""
 
     def load(self, secret: SecretBuffer) -> Sm2Key:
-        """Take d from a 32-octet buffer; the caller still closes the buffer.  Raises Malformed unless 1 <= d <= n-2."""
+        """Take d from a 32-octet buffer; the caller still closes the buffer.
+
+        Raises Malformed unless 1 <= d <= n-2.
+        """
 
     def check_public(self, public: bytes) -> bool:
         """Tell whether X||Y is a point of the curve other than infinity, coordinates below p."""
@@ -81,7 +85,10 @@ class Sm2Engine(Protocol):
         """Verify r||s over a message with Z of DEFAULT_ID.  GB/T 32918.2 clause 7."""
 
     def message_digest(self, public: bytes, message: bytes, user_id: bytes = DEFAULT_ID) -> bytes:
-        """Compute e = SM3(Z || message).  GB/T 32918.2 6.1; an empty ID is a legal, if non-standard, ID."""
+        """Compute e = SM3(Z || message).  GB/T 32918.2 6.1.
+
+        An empty ID is a legal, if non-standard, ID.
+        """
 
     def sm3(self, data: bytes) -> bytes:
         """Hash `data` (GB/T 32905): 32 octets."""
