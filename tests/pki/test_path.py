@@ -158,9 +158,7 @@ def test_a_path_holds_eight_certificates_and_no_more():
 def test_an_unknown_critical_extension_is_not_supported():
     # keyUsage, 2.5.29.15, made nameConstraints, 2.5.29.30, which nobody processes here.
     odd = authority(KeyAlgorithm.P256).tsa.certificate
-    replaced = odd.der.replace(
-        b"\x06\x03\x55\x1d\x0f\x01\x01\xff", b"\x06\x03\x55\x1d\x1e\x01\x01\xff"
-    )
+    replaced = odd.der.replace(der.oid("2.5.29.15"), der.oid("2.5.29.30"))
     result = validate_path(decode_certificate(replaced), [], certificates([ROOT]), NOW, verify)
     assert result.code is PathCode.UNSUPPORTED_CRITICAL_EXTENSION
 
