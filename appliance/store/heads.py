@@ -19,7 +19,8 @@ import msgspec
 
 from appliance.errors import Fault, Malformed
 from appliance.quantities import NS_PER_S, Utc
-from appliance.store.segments import numbers_in, publish_file
+from appliance.store.files import sync_folder, write_durably
+from appliance.store.segments import numbers_in
 
 SignHead = Callable[[bytes], bytes]
 VerifyHead = Callable[[bytes, bytes], bool]
@@ -134,6 +135,7 @@ class HeadsFile:
             was_torn = sound != os.fstat(descriptor).st_size
             if was_torn:
                 os.ftruncate(descriptor, sound)
+            sync_folder(path.parent)
         except BaseException:
             os.close(descriptor)
             raise
@@ -163,10 +165,7 @@ def compact_heads(path: Path) -> None:
     _sound, last = _survey(path)
     if last is None or path.stat().st_size == len(encode_head(last)):
         return
-    temporary = path.with_suffix(".new")
-    temporary.write_bytes(encode_head(last))
-    temporary.chmod(0o640)
-    publish_file(temporary, path)
+    write_durably(path, encode_head(last), mode=0o640)
 
 
 def _survey(path: Path) -> tuple[int, Head | None]:

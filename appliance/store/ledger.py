@@ -22,6 +22,7 @@ from appliance.errors import Conflict, Fault
 from appliance.quantities import Utc
 from appliance.store import heads, segments
 from appliance.store.chain import GENESIS, Entry, Hash, Row, link, sm3_hash
+from appliance.store.files import sync_folder
 from appliance.store.heads import Head, HeadsFile, SignHead
 from appliance.store.segments import Meta, segment_path, storage_errors
 
@@ -99,6 +100,7 @@ class Ledger:
         with storage_errors("opening the ledger"):
             for name in ("ledger", "heads"):
                 (folder / name).mkdir(mode=0o750, exist_ok=True)
+            sync_folder(folder)
             ledger = cls(
                 folder,
                 lock=_lock_writer(folder / "ledger" / "writer.lock"),

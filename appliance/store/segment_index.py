@@ -70,7 +70,7 @@ def index_segment(path: Path, extract: Extract) -> Path:
         ):
             _fill(index, _key_rows(segment, extract))
         temporary.chmod(0o440)
-        segments.publish_file(temporary, final)
+        segments.publish_database(temporary, final)
     return final
 
 

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from appliance.errors import Conflict, Fault, Unavailable
 from appliance.store.chain import Row
+from appliance.store.files import sync_folder
 
 FORMAT_VERSION = 1
 
@@ -76,27 +77,10 @@ def numbers_in(folder: Path, pattern: re.Pattern[str]) -> list[int]:
     return sorted(int(name[1]) for name in names if name)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable, after a file was made or renamed there."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_file(path: Path) -> None:
-    """Make the content of `path` durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def publish_file(temporary: Path, path: Path) -> None:
-    """Put a finished temporary file in the place of `path`; a crash leaves the old or the new."""
-    sync_file(temporary)
+def publish_database(temporary: Path, path: Path) -> None:
+    """Give a finished, closed database its name; a crash leaves it whole there or not at all."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
 
@@ -133,7 +117,7 @@ def create_segment(folder: Path, meta: Meta) -> None:
             meta,
         )
     temporary.chmod(0o640)
-    publish_file(temporary, path)
+    publish_database(temporary, path)
 
 
 def open_for_append(path: Path) -> sqlite3.Connection:

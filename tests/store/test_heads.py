@@ -16,6 +16,7 @@ from appliance.store.heads import (
     head_message,
     heads_numbers,
     is_head_due,
+    read_lines,
 )
 
 SECOND_NS = 1_000_000_000
@@ -152,6 +153,24 @@ def test_what_a_broken_write_left_goes_before_the_next_head(tmp_path):
     file.append(head(2))
     file.close()
     assert path.read_bytes() == encode_head(head(1)) + encode_head(head(2))
+
+
+def test_lines_added_while_reading_are_left_for_the_next_time(tmp_path):
+    path = tmp_path / "00000001.heads"
+    write(path, head(1), head(2))
+    with path.open("rb") as file:
+        lines = read_lines(file)
+        write(path, head(1), head(2), head(3))
+        assert list(lines) == [encode_head(head(1)), encode_head(head(2))]
+
+
+def test_reading_ends_when_a_torn_line_is_dropped_meanwhile(tmp_path):
+    path = tmp_path / "00000001.heads"
+    path.write_bytes(encode_head(head(1)) + b"torn")
+    with path.open("rb") as file:
+        lines = read_lines(file)
+        write(path, head(1))
+        assert list(lines) == [encode_head(head(1))]
 
 
 def test_compacting_keeps_the_last_head(tmp_path):

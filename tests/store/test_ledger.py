@@ -288,6 +288,17 @@ def test_rows_left_without_a_head_by_a_crash_get_one_after_opening(tmp_path):
         assert again.keep_head(6 * SECOND_NS).seq == 3
 
 
+def test_a_head_torn_by_a_crash_is_told_at_opening(tmp_path):
+    write_ledger(tmp_path, 10, rows_per_segment=100)
+    with closing(open_ledger(tmp_path)) as ledger:
+        assert not ledger.was_head_torn
+    with (tmp_path / "heads" / "00000001.heads").open("ab") as heads:
+        heads.write(b'{"v":1,')
+    with closing(open_ledger(tmp_path)) as ledger:
+        assert ledger.was_head_torn
+    assert_sound(tmp_path, 10)
+
+
 def test_a_head_that_cannot_be_written_is_tried_again(tmp_path, ledger):
     ledger.append(entries(1, 3))
     ledger.write_head()

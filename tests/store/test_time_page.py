@@ -75,6 +75,7 @@ def test_a_closed_reader_maps_the_file_anew(path):
     with closing(TimePageFile.create(path)) as page:
         page.write(slot(1))
     reader = TimePageReader(path)
+    reader.close()
     reader.read()
     reader.close()
     assert choose(reader.read()) == slot(1)
