@@ -1,0 +1,42 @@
+"""What the box's processes cost, by role, from procfs (proc(5))."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+Pids = Mapping[str, Sequence[int]]
+"""Process ids by role, as ready.json has them."""
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_s_by_role(pids: Pids) -> dict[str, float]:
+    """Give the seconds of CPU, user and system, that each role has used since it started."""
+    return {role: sum(map(_cpu_s, members)) for role, members in pids.items()}
+
+
+def pss_kib_by_role(pids: Pids) -> dict[str, int]:
+    """Give the proportional set size of each role.  Raises OSError where procfs denies it."""
+    return {role: sum(map(_pss_kib, members)) for role, members in pids.items()}
+
+
+def _cpu_s(pid: int) -> float:
+    return cpu_ticks(Path(f"/proc/{pid}/stat").read_text("ascii", "replace")) / _TICKS_PER_S
+
+
+def cpu_ticks(stat: str) -> int:
+    """Read utime + stime, all threads included, from /proc/PID/stat; the name may hold anything."""
+    fields = stat.rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def _pss_kib(pid: int) -> int:
+    return pss_kib(Path(f"/proc/{pid}/smaps_rollup").read_text("ascii", "replace"))
+
+
+def pss_kib(smaps_rollup: str) -> int:
+    """Read Pss from /proc/PID/smaps_rollup."""
+    line = next(line for line in smaps_rollup.splitlines() if line.startswith("Pss:"))
+    return int(line.split()[1])

@@ -1,0 +1,68 @@
+"""`bench startup`: how long the box takes to be ready, and the memory it then holds."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benches.box import Box, running_box
+from benches.figures import Report, note
+from benches.processes import pss_kib_by_role
+from benches.queries import PROFILE_HASHES, make_queries
+from benches.references import machine
+from benches.tsp import Target, http_load
+
+STAMPS = 10_000
+_PROFILE = "sm2"
+_CONNECTIONS = 64
+_SLICE_S = 0.25
+_KIB_PER_MIB = 1024
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this bench: it has none."""
+    del parser
+
+
+def run(chosen: argparse.Namespace) -> Report:
+    """Start a box twice on one state folder: keys are made the first time, found the second."""
+    del chosen
+    with tempfile.TemporaryDirectory(prefix="shiyin-bench-") as folder:
+        state = Path(folder)
+        note("first start")
+        with running_box(state) as first:
+            pass
+        note("second start")
+        with running_box(state) as second:
+            at_rest = _pss_mib(second)
+            stamps = _stamp(second)
+            after = _pss_mib(second)
+    return {
+        "bench": "startup",
+        "first_start_s": round(first.start_s, 3),
+        "second_start_s": round(second.start_s, 3),
+        "pss_mib_at_rest": at_rest,
+        "pss_mib_after_stamps": after,
+        "stamps": stamps,
+        "machine": machine(),
+    }
+
+
+def _stamp(box: Box) -> int:
+    """Ask for stamps until there are enough, and count them."""
+    target = Target(box.ready.tsp_http, None, box.ready.pids)
+    queries = make_queries(STAMPS, PROFILE_HASHES[_PROFILE])
+    stamps = 0
+    note(f"{STAMPS} stamps")
+    with http_load(target, _PROFILE, queries, depth=1) as load:
+        load.connect(*target.address, _CONNECTIONS)
+        while stamps < STAMPS and (exchanges := load.run(_SLICE_S).exchanges):
+            stamps += len(exchanges)
+    return stamps
+
+
+def _pss_mib(box: Box) -> dict[str, float]:
+    by_role = pss_kib_by_role(box.ready.pids)
+    by_role["all"] = sum(by_role.values())
+    return {role: round(kib / _KIB_PER_MIB, 1) for role, kib in by_role.items()}
