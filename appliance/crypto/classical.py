@@ -6,7 +6,6 @@ unlike SM2 keys they can be dropped but not zeroed.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -139,7 +138,6 @@ def verify(spki: bytes, algorithm_oid: str, message: bytes, signature: bytes) ->
     return True
 
 
-@functools.lru_cache(maxsize=64)
 def _load_public(spki: bytes) -> _PublicKey | None:
     """Load a key of a kind `verify` knows, else None."""
     try:

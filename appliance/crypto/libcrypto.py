@@ -11,6 +11,7 @@ import contextlib
 import ctypes
 import hashlib
 from collections.abc import Sequence
+from typing import NoReturn
 
 from appliance.asn1 import sm2
 from appliance.crypto import libcrypto_binding as binding
@@ -98,10 +99,10 @@ class LibcryptoEngine:
 
 
 class LibcryptoKey:
-    """An SM2 private key inside an EVP_PKEY; see `api.Sm2Key`.
+    """An SM2 private key inside an EVP_PKEY, d in OpenSSL's secure heap; see `api.Sm2Key`.
 
-    The nonce comes from OpenSSL's private generator; it is not hedged with d and e as the native
-    core's is.
+    Two things the native core does better: the nonce comes from OpenSSL's private generator and is
+    not hedged with d and e; and a forked child inherits d, so processes with keys are spawned.
     """
 
     def __init__(self, pkey: _Pkey, public: bytes) -> None:
@@ -151,6 +152,12 @@ class LibcryptoKey:
     def close(self) -> None:
         """Let the key go; OpenSSL zeroes d when the last call that is still under way returns."""
         self._pkey = None
+
+    def __reduce__(self) -> NoReturn:
+        raise Fault("a private key is neither copied nor pickled")
+
+    def __repr__(self) -> str:
+        return f"<LibcryptoKey {self._public[:4].hex()}>"
 
     def _open_pkey(self) -> _Pkey:
         pkey = self._pkey

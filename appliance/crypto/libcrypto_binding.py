@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from ctypes import c_char_p, c_int, c_size_t, c_uint, c_ulong, c_void_p
 from typing import Any, Final, TypeVar
@@ -26,6 +26,10 @@ BN_FLG_CONSTTIME: Final = 0x04  # openssl/bn.h
 EVP_PKEY_PUBLIC_KEY: Final = 0x86  # openssl/evp.h
 EVP_PKEY_KEYPAIR: Final = 0x87
 POINT_CONVERSION_UNCOMPRESSED: Final = 4  # openssl/ec.h
+
+# A key takes under 100 octets of it; Debian's RLIMIT_MEMLOCK is 8 MiB.
+_SECURE_HEAP_OCTETS: Final = 1 << 18
+_SECURE_HEAP_UNIT: Final = 32
 
 
 class Bignum(c_void_p):
@@ -107,6 +111,9 @@ _DECLARATIONS: Final[dict[str, tuple[Any, tuple[Any, ...], _Check]]] = {
     "ERR_get_error": (c_ulong, (), None),
     "ERR_clear_error": (None, (), None),
     "ERR_error_string_n": (None, (c_ulong, c_char_p, c_size_t), None),
+    "CRYPTO_secure_malloc_initialized": (c_int, (), None),
+    "CRYPTO_secure_malloc_init": (c_int, (c_size_t, c_size_t), None),
+    "CRYPTO_secure_used": (c_size_t, (), None),
     "RAND_priv_bytes": (c_int, (c_void_p, c_int), _done),
     "BN_secure_new": (Bignum, (), _made),
     "BN_clear_free": (None, (Bignum,), None),
@@ -182,11 +189,19 @@ def load() -> ctypes.CDLL:
 
     dlsym on the `_hashlib` module searches its dependencies too, hence finds exactly the libcrypto
     that Python runs on; the names that follow serve a Python with OpenSSL linked in and hidden.
+    OpenSSL's secure heap is set up on the way, so that private keys lie in locked pages; where the
+    kernel declines, they lie on the common heap and are zeroed all the same.
     """
     module = importlib.util.find_spec("_hashlib")
-    for name in (module.origin if module else None, "libcrypto.so.3", "libcrypto.so.4"):
+    origin = module.origin if module else None
+    return _first_sound((origin, "libcrypto.so.3", "libcrypto.so.4"))
+
+
+def _first_sound(names: Iterable[str | None]) -> ctypes.CDLL:
+    for name in names:
         library = _open(name)
         if library is not None:
+            _lock_private_keys(library)
             return library
     raise Fault("no libcrypto of OpenSSL 3.0 or later with SM2 on this machine")
 
@@ -204,6 +219,11 @@ def _open(name: str | None) -> ctypes.CDLL | None:
     except (OSError, AttributeError):
         return None
     return library
+
+
+def _lock_private_keys(library: ctypes.CDLL) -> None:
+    if not library.CRYPTO_secure_malloc_initialized():
+        library.CRYPTO_secure_malloc_init(_SECURE_HEAP_OCTETS, _SECURE_HEAP_UNIT)
 
 
 def param(key: bytes, data_type: int, address: int, size: int) -> Param:

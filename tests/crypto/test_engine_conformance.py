@@ -1,6 +1,8 @@
 """What every SM2 engine does alike, and that each believes what the others sign."""
 
+import copy
 import itertools
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -158,6 +160,12 @@ def test_a_key_does_not_show_its_secret(engine):
     shown = (repr(key) + str(key)).lower()
     assert sm2_standard.PRIVATE.hex() not in shown
     assert str(int.from_bytes(sm2_standard.PRIVATE, "big")) not in shown
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_key_is_neither_copied_nor_pickled(key, duplicate):
+    with pytest.raises(Fault):
+        duplicate(key)
 
 
 # --- points ---------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """What only the libcrypto engine has: OpenSSL's error queue, its handles, its ciphers."""
 
 import ctypes
+import gc
 import hashlib
-import pickle
 
 import pytest
 from cryptography.hazmat.primitives import hashes, hmac
@@ -13,6 +13,7 @@ from kit.sm2_standard import DIGEST, PRIVATE, PUBLIC, SIGNATURE, G, secret_of
 
 from appliance.crypto import libcrypto, libcrypto_binding, libcrypto_cipher
 from appliance.crypto.libcrypto import LibcryptoEngine, LibcryptoKey
+from appliance.crypto.secret import SecretBuffer
 from appliance.errors import Fault
 
 OFF_CURVE = PUBLIC[:-1] + b"\x14"
@@ -47,6 +48,44 @@ def test_a_failed_call_tells_openssl_own_reason_and_empties_the_queue():
     assert queued_error() == 0
 
 
+def test_a_call_that_gives_nothing_is_a_fault():
+    with pytest.raises(Fault, match="EC_GROUP_new_by_curve_name failed"):
+        libcrypto_binding.load().EC_GROUP_new_by_curve_name(0)
+    assert queued_error() == 0
+
+
+def test_a_scalar_that_does_not_fit_is_a_fault_even_without_a_reason():
+    library = libcrypto_binding.load()
+    with (
+        SecretBuffer(31) as target,
+        secret_of(PRIVATE) as secret,
+        libcrypto_binding.owned(library.BN_secure_new()) as d,
+    ):
+        library.BN_bin2bn(secret.address, secret.size, d)
+        with pytest.raises(Fault, match=r"BN_bn2binpad failed$"):
+            library.BN_bn2binpad(d, target.address, target.size)
+
+
+def test_a_handle_of_another_type_is_not_taken():
+    library = libcrypto_binding.load()
+    with (
+        libcrypto_binding.owned(library.BN_secure_new()) as d,
+        pytest.raises(ctypes.ArgumentError),
+    ):
+        library.EC_GROUP_free(d)
+
+
+@pytest.mark.parametrize("name", ["libc.so.6", "no-such-library.so"])
+def test_a_machine_without_openssl_3_is_a_fault(name):
+    with pytest.raises(Fault, match=r"OpenSSL 3\.0"):
+        libcrypto_binding._first_sound([name])
+
+
+def test_the_first_sound_library_is_taken():
+    library = libcrypto_binding._first_sound(["no-such-library.so", "libcrypto.so.3"])
+    assert library.OPENSSL_version_major() >= 3
+
+
 @pytest.mark.parametrize(
     ("public", "signature"),
     [(OFF_CURVE, SIGNATURE), (PUBLIC, bytes(64)), (PUBLIC, SIGNATURE[32:] + SIGNATURE[:32])],
@@ -64,10 +103,16 @@ def test_the_library_is_the_one_hashlib_runs_on():
     assert hashlib.new("sm3", b"abc").digest() == LibcryptoEngine().sm3(b"abc")
 
 
-def test_a_key_cannot_be_pickled():
-    """A copied EVP_PKEY pointer would be freed twice."""
-    with pytest.raises(ValueError, match="pointers cannot be pickled"):
-        pickle.dumps(LibcryptoEngine().generate())
+def test_a_private_key_lies_in_the_secure_heap_until_it_is_closed():
+    gc.collect()  # keys of earlier tests
+    used = libcrypto_binding.load().CRYPTO_secure_used
+    before = used()
+    key = LibcryptoEngine().generate()
+    assert used() > before
+    key.sign_digest(DIGEST)
+    key.export_secret().close()
+    key.close()
+    assert used() == before
 
 
 @given(plaintext=st.binary(min_size=1, max_size=200), key=st.binary(min_size=16, max_size=16))
