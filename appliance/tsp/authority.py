@@ -37,7 +37,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
 class Prepared(msgspec.Struct, frozen=True, gc=False):
     """A token that wants only its signature; `digest` is that of `tst_info`.
 
-    A Struct, not attrs: a frozen attrs value costs 1.5 us more a token.
+    A Struct, not attrs: made in 0.07 us against 0.6, and there are three such values a token.
     """
 
     request: TimeStampReq

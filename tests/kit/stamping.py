@@ -112,12 +112,12 @@ def request(
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> bytes:
+def requests(draw: st.DrawFn, *, least_nonce: int = -(1 << 511)) -> bytes:
     """Draw a request that every profile here accepts."""
     hash_algorithm = draw(st.sampled_from(sorted(IMPRINT_HASHES)))
     size = IMPRINT_HASHES[hash_algorithm]
     policy = draw(st.sampled_from([b"", der.oid(WIDE.oid), der.oid(NARROW.oid)]))
-    nonce = draw(st.none() | st.integers(-(1 << 511), (1 << 511) - 1))
+    nonce = draw(st.none() | st.integers(least_nonce, (1 << 511) - 1))
     return request(
         hash_algorithm,
         imprint=draw(st.binary(min_size=size, max_size=size)),

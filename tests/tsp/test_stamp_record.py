@@ -112,6 +112,13 @@ def test_a_row_with_a_field_out_of_bounds_is_malformed(changes):
         decode(encode(msgspec.structs.replace(a_stamp(), **changes)))
 
 
+def test_a_row_written_in_a_longer_form_is_malformed():
+    data = encode(a_stamp())
+    assert data[1:2] == b"\x9c"  # an array of twelve, in one octet
+    with pytest.raises(Malformed):
+        decode(data[:1] + b"\xdc\x00\x0c" + data[2:])
+
+
 def test_a_row_of_another_version_is_malformed():
     with pytest.raises(Malformed):
         decode(b"\x02" + encode(a_stamp())[1:])

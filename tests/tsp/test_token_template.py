@@ -1,7 +1,7 @@
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.certificates import signer_certificate
 from kit.stamping import (
@@ -57,10 +57,11 @@ def respond(renderer, data, gen_time_us=0, accuracy_us=1, *, serial=SERIAL):
     )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(sorted(PROFILES)),
     st.sampled_from(POLICIES),
-    requests(),
+    requests(least_nonce=0),  # pyasn1 spends two octets on -128, where DER has one
     GEN_TIMES_US,
     st.integers(1, 10_000_000),
 )
