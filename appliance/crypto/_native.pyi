@@ -1,7 +1,7 @@
 # The SM2 core in C; see appliance/crypto/native.
 #
-# Public keys are X||Y, signatures r||s (64 octets), digests e (32 octets).  The GIL is released while
-# a key signs and while signatures are verified.  After `Key.close` only `public` and `locked` serve.
+# Public keys are X||Y, signatures r||s (64 octets), digests e (32 octets).  The GIL is released
+# while a key signs and while signatures are verified.  A closed key still tells `public`, `locked`.
 
 from collections.abc import Iterable
 from typing import final
