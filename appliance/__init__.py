@@ -1,4 +1,5 @@
-"""Shiyin, the box: floors from `quantities` at the bottom to `cli` at the top; imports run downwards only.
+"""Shiyin, the box: floors from `quantities` up to `cli`; imports run downwards only.
 
-Read `docs/architecture.md` first, then `daemon.tree`, where the whole program is visible in one place.
+Read `docs/architecture.md` first, then `daemon.tree`, where the whole program is visible in one
+place.
 """

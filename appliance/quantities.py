@@ -33,7 +33,7 @@ class Provenance(enum.IntEnum):
 
 @attrs.frozen(order=True)
 class Utc:
-    """A civil instant: `posix_us` microseconds since 1970-01-01T00:00:00Z, leap seconds not counted."""
+    """A civil instant: `posix_us` microseconds since 1970 began in UTC, leap seconds left out."""
 
     posix_us: int
 
@@ -106,7 +106,7 @@ def render_second(posix_s: int) -> bytes:
 
 @attrs.frozen(order=True)
 class Accuracy:
-    """What TSTInfo says of genTime's error: `micros_total` microseconds either way (RFC 3161 2.4.2)."""
+    """What TSTInfo says of genTime's error: `micros_total` us either way (RFC 3161 2.4.2)."""
 
     micros_total: int
 

@@ -34,7 +34,8 @@ def context(number: int, *, constructed: bool = True) -> int:
     return (0xA0 if constructed else 0x80) | number
 
 
-# --- reading ---------------------------------------------------------------------------------------
+# --- reading
+# ---------------------------------------------------------------------------------------
 
 
 def read(data: bytes, position: int, end: int) -> tuple[int, int, int]:
@@ -135,7 +136,8 @@ def bit_string_octets(data: bytes, start: int, stop: int) -> bytes:
     return data[start + 1 : stop]
 
 
-# --- writing ---------------------------------------------------------------------------------------
+# --- writing
+# ---------------------------------------------------------------------------------------
 
 
 def header(tag: int, length: int) -> bytes:
@@ -164,7 +166,8 @@ def set_of(parts: Iterable[bytes]) -> bytes:
 
 def integer(value: int) -> bytes:
     """Render an INTEGER."""
-    return tlv(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+    bits = (value if value >= 0 else ~value).bit_length()
+    return tlv(INTEGER, value.to_bytes(bits // 8 + 1, "big", signed=True))
 
 
 def oid(dotted: str) -> bytes:

@@ -1,4 +1,4 @@
-"""TrustedTime: an instant with its error bound, state and provenance, or the reason there is none."""
+"""TrustedTime: an instant with its error bound, state and provenance, or why there is none."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Policy:
 
 @attrs.frozen
 class Profile:
-    """A TSP profile: the URL's last part, the key it signs with, the form and the policies it accepts.
+    """A TSP profile: the URL's last part, the key it signs with, the form, accepted policies.
 
     `policies[0]` is used when a request names none.  `chain` adds the issuers' certificates when
     certReq is set.
