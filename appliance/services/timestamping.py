@@ -6,6 +6,7 @@ in one commit.  Whatever goes wrong on the way is answered as a TimeStampResp wi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -27,6 +28,8 @@ Done = Callable[[bytes], None]
 
 REQUEST_LIMIT = 4096
 IN_FLIGHT_LIMIT = 8192
+CROSSINGS_PER_PROFILE = 2
+"""One batch is signed while the next is read: more would only make them smaller."""
 DEADLINE_S = 10.0
 
 _OVERSIZE = encode_rejection(PKIFailureInfo.badDataFormat, "a TimeStampReq may have 4096 octets")
@@ -36,17 +39,29 @@ _LATE = encode_rejection(PKIFailureInfo.systemFailure, "the signer did not answe
 _LOST = encode_rejection(PKIFailureInfo.systemFailure, "the signer went away; ask again")
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class _Crossing:
-    """A batch at the signer: who waits for it, and until when."""
+    """A batch at the signer: whose requests, who waits for them, and until when."""
 
+    queue: _Queue
     waiting: list[Done]
     deadline: float
+
+
+@attrs.define(eq=False)
+class _Queue:
+    """The requests of one profile: those not sent yet, and how many batches are at the signer."""
+
+    asks: list[StampAsk] = attrs.Factory(list)
+    waiting: list[Done] = attrs.Factory(list)
+    crossings: int = 0
 
 
 class StampDesk:
     """Takes requests from every transport and gives them to the signer in batches.
 
+    While two batches of a profile are at the signer, its next one gathers here: under load batches
+    grow by themselves, without it nothing waits.  A profile with a slow key holds up no other.
     `submit` calls `done` exactly once with the octets of a TimeStampResp, possibly at once.
     """
 
@@ -55,8 +70,7 @@ class StampDesk:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._send: Callable[[StampBatch], bool] | None = None
-        self._asks: list[StampAsk] = []
-        self._waiting: list[Done] = []
+        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
         self._crossings: dict[int, _Crossing] = {}
         self._in_flight = 0
         self._next_batch = 0
@@ -83,8 +97,11 @@ class StampDesk:
         """Answer all that was on its way: recorded or not, no token of it has left."""
         self._send = None
         crossings, self._crossings = self._crossings, {}
+        queues, self._queues = self._queues, defaultdict(_Queue)
         for crossing in crossings.values():
-            self._settle(crossing, [_LOST] * len(crossing.waiting))
+            self._settle(crossing.waiting, [_LOST] * len(crossing.waiting))
+        for queue in queues.values():
+            self._settle(queue.waiting, [_LOST] * len(queue.waiting))
 
     def submit(self, profile: str, request: bytes, client: bytes, done: Done) -> None:
         """Ask for a timestamp; `client` is the packed address and port, for the ledger."""
@@ -98,44 +115,49 @@ class StampDesk:
             done(_OVERLOAD)
             return
         self._in_flight += 1
-        self._asks.append(StampAsk(profile, request, client))
-        self._waiting.append(done)
-        if len(self._asks) >= BATCH_LIMIT:
-            self._flush()
-        elif self._flush_call is None:
+        queue = self._queues[profile]
+        queue.asks.append(StampAsk(profile, request, client))
+        queue.waiting.append(done)
+        if self._flush_call is None and queue.crossings < CROSSINGS_PER_PROFILE:
             # Zero delay: the call comes when everything this turn's poll brought has been read.
             self._flush_call = self._clock.callLater(0, self._flush)
 
     def replies_arrived(self, replies: StampReplies) -> None:
         """Hand the signer's answers to those who wait; a late or unknown batch is dropped."""
         crossing = self._crossings.pop(replies.batch, None)
-        if crossing is not None:
-            self._settle(crossing, replies.responses)
-
-    def _flush(self) -> None:
-        if self._flush_call is not None and self._flush_call.active():
-            self._flush_call.cancel()
-        self._flush_call = None
-        asks, self._asks = self._asks, []
-        waiting, self._waiting = self._waiting, []
-        if not asks:
+        if crossing is None:
             return
-        crossing = _Crossing(waiting, self._clock.seconds() + DEADLINE_S)
-        batch = self._next_batch
-        self._next_batch += 1
-        if self._send is None or not self._send(StampBatch(batch, asks)):
-            self._settle(crossing, [_LOST] * len(waiting))
-            return
-        self._crossings[batch] = crossing
-        if self._deadline_call is None:
-            self._deadline_call = self._clock.callLater(1.0, self._expire)
-
-    def _settle(self, crossing: _Crossing, responses: Sequence[bytes]) -> None:
-        self._in_flight -= len(crossing.waiting)
+        crossing.queue.crossings -= 1
+        self._cross(crossing.queue)
+        responses = replies.responses
         if len(responses) != len(crossing.waiting):
             self._log.error("the signer answered another number of requests than it was asked")
             responses = [_LOST] * len(crossing.waiting)
-        for done, response in zip(crossing.waiting, responses, strict=True):
+        self._settle(crossing.waiting, responses)
+
+    def _flush(self) -> None:
+        self._flush_call = None
+        for queue in self._queues.values():
+            self._cross(queue)
+
+    def _cross(self, queue: _Queue) -> None:
+        """Send what a queue holds, as far as its batches at the signer leave room."""
+        while queue.asks and queue.crossings < CROSSINGS_PER_PROFILE:
+            asks, queue.asks = queue.asks[:BATCH_LIMIT], queue.asks[BATCH_LIMIT:]
+            waiting, queue.waiting = queue.waiting[:BATCH_LIMIT], queue.waiting[BATCH_LIMIT:]
+            batch = self._next_batch
+            self._next_batch += 1
+            if self._send is None or not self._send(StampBatch(batch, asks)):
+                self._settle(waiting, [_LOST] * len(waiting))
+                continue
+            queue.crossings += 1
+            self._crossings[batch] = _Crossing(queue, waiting, self._clock.seconds() + DEADLINE_S)
+            if self._deadline_call is None:
+                self._deadline_call = self._clock.callLater(1.0, self._expire)
+
+    def _settle(self, waiting: Sequence[Done], responses: Sequence[bytes]) -> None:
+        self._in_flight -= len(waiting)
+        for done, response in zip(waiting, responses, strict=True):
             done(response)
 
     def _expire(self) -> None:
@@ -144,6 +166,10 @@ class StampDesk:
         late = [number for number, crossing in self._crossings.items() if crossing.deadline <= now]
         for number in late:
             crossing = self._crossings.pop(number)
-            self._settle(crossing, [_LATE] * len(crossing.waiting))
+            queue = crossing.queue
+            queue.crossings -= 1
+            # What gathered behind a late batch has waited as long.
+            waiting, queue.waiting, queue.asks = [*crossing.waiting, *queue.waiting], [], []
+            self._settle(waiting, [_LATE] * len(waiting))
         if self._crossings:
             self._deadline_call = self._clock.callLater(1.0, self._expire)
