@@ -1,7 +1,7 @@
 """The SM2 engine on our own C core: the default, about 55,000 signatures a second and core.
 
 The C stands in appliance/crypto/native; what it promises about time, memory and faults is tested in
-tests/crypto (test_constant_time, test_native_core, test_native_faults).
+tests/crypto (test_constant_time, test_native_core, test_native_module).
 """
 
 from __future__ import annotations

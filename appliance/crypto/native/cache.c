@@ -68,7 +68,7 @@ void cache_release(cached *lease)
 /* Build outside the lock, then hand over unless the slot was given away meanwhile. */
 static void build(const uint8_t public[64], const affine *p)
 {
-    cached *entry = aligned_alloc(_Alignof(cached), sizeof *entry);
+    cached *entry = malloc(sizeof *entry);
     if (entry == NULL)
         return;
     entry->leases = 1;

@@ -6,7 +6,7 @@
 
 #define CACHE_SLOTS 64
 
-/* A key gets its table at this many verifications: building it costs what about twenty of them save. */
+/* A key gets its table at this many verifications: building it costs what a dozen of them save. */
 #define CACHE_THRESHOLD 16
 
 typedef struct {

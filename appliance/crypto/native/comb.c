@@ -12,7 +12,7 @@
 typedef word lane __attribute__((vector_size(16), may_alias));
 typedef int32_t count __attribute__((vector_size(16)));
 
-comb comb_generator;
+comb comb_generator __attribute__((aligned(64)));
 
 int comb_fill(comb *table, const affine *p)
 {

@@ -14,7 +14,7 @@
 
 typedef struct {
     affine row[COMB_ROWS][COMB_COLUMNS];
-} __attribute__((aligned(64))) comb;
+} comb;
 
 /* The table of the base point G, filled by comb_initialise. */
 extern comb comb_generator;
@@ -22,7 +22,7 @@ extern comb comb_generator;
 /* Fill the table of G, once for the process; returns 0, or -1 when there is no memory. */
 int comb_initialise(void);
 
-/* Fill the table of a public point, in about 0.5 ms; returns 0, or -1 when there is no memory. */
+/* Fill the table of a public point, in about 0.7 ms; returns 0, or -1 when there is no memory. */
 int comb_fill(comb *table, const affine *p);
 
 /* out = k * G in constant time: every entry of every row is read whatever k is.  1 <= k < n. */

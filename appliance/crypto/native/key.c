@@ -43,7 +43,7 @@ static sm2_status publish(sm2_key *key)
 /* A key without content, or NULL. */
 static sm2_key *allocate(void)
 {
-    sm2_key *key = aligned_alloc(_Alignof(sm2_key), sizeof *key);
+    sm2_key *key = malloc(sizeof *key);
     if (key == NULL)
         return NULL;
     key->secret = secret_pages(sizeof *key->secret, &key->locked);

@@ -23,8 +23,11 @@ static PyObject *load(PyObject *module, PyObject *source)
     sm2_status status = SM2_OUT_OF_RANGE;
     if (PyObject_GetBuffer(source, &buffer, PyBUF_SIMPLE) != 0)
         return NULL;
-    if (buffer.len == 32)
+    if (buffer.len == 32) {
+        Py_BEGIN_ALLOW_THREADS
         status = sm2_key_load(&key, buffer.buf);
+        Py_END_ALLOW_THREADS
+    }
     PyBuffer_Release(&buffer);
     return wrap_key(PyModule_GetState(module), status, key);
 }

@@ -11,7 +11,7 @@ void wipe(void *address, size_t size)
 
 __attribute__((noinline)) void wipe_stack(void)
 {
-    unsigned char below[4096];
+    unsigned char below[16384]; /* deeper than any call of sm2_sign or sm2_key_load reaches */
     explicit_bzero(below, sizeof below);
 }
 

@@ -163,7 +163,7 @@ static void check_tampered(const char *count, const char *index, const char *how
     sm2_key_free(key);
 }
 
-/* strike N WHERE: sign N with one bit of the key flipped; tells the status and whether anything was released. */
+/* strike N WHERE: sign N with a broken key or source; tells the status and whether octets came out. */
 static void sign_struck(const char *count, const char *where)
 {
     static uint8_t digests[GROUP_MAX][32], signatures[GROUP_MAX][64];
@@ -186,63 +186,63 @@ static void sign_struck(const char *count, const char *where)
     sm2_key_free(key);
 }
 
-static void answer(char *word[4])
+static void answer(char *part[4])
 {
     point p = point_infinity;
     scalar a, b;
     field x, y;
     uint8_t octets[64];
     affine q;
-    if (strcmp(word[0], "kg") == 0) {
-        a = scalar_of(word[1]);
+    if (strcmp(part[0], "kg") == 0) {
+        a = scalar_of(part[1]);
         comb_multiply(&p, &a);
         print_point(&p);
-    } else if (strcmp(word[0], "kg-public") == 0) {
-        a = scalar_of(word[1]);
+    } else if (strcmp(part[0], "kg-public") == 0) {
+        a = scalar_of(part[1]);
         comb_add_public(&p, &comb_generator, &a);
         print_point(&p);
-    } else if (strcmp(word[0], "kp") == 0) {
-        a = scalar_of(word[1]);
-        unhex(octets, word[2], 64);
+    } else if (strcmp(part[0], "kp") == 0) {
+        a = scalar_of(part[1]);
+        unhex(octets, part[2], 64);
         affine_read(&q, octets);
         point_add_multiple_public(&p, &q, a.w);
         print_point(&p);
-    } else if (strcmp(word[0], "mul") == 0) {
-        a = scalar_of(word[1]), b = scalar_of(word[2]);
+    } else if (strcmp(part[0], "mul") == 0) {
+        a = scalar_of(part[1]), b = scalar_of(part[2]);
         scalar_to_montgomery(&a, &a);
         scalar_mul(&a, &a, &b);
         print_scalar(&a);
-    } else if (strcmp(word[0], "inv") == 0) {
-        a = scalar_of(word[1]);
+    } else if (strcmp(part[0], "inv") == 0) {
+        a = scalar_of(part[1]);
         scalar_invert_to_montgomery(&a, &a);
         scalar_mul(&a, &a, &(scalar){{1, 0, 0, 0}});
         print_scalar(&a);
-    } else if (strcmp(word[0], "wide") == 0) {
-        unhex(octets, word[1], 64);
+    } else if (strcmp(part[0], "wide") == 0) {
+        unhex(octets, part[1], 64);
         scalar_from_wide(&a, octets);
         print_scalar(&a);
-    } else if (strcmp(word[0], "fmul") == 0) {
-        x = field_of(word[1]), y = field_of(word[2]);
+    } else if (strcmp(part[0], "fmul") == 0) {
+        x = field_of(part[1]), y = field_of(part[2]);
         field_mul(&x, &x, &y);
         print_field(&x);
-    } else if (strcmp(word[0], "fsqr") == 0) {
-        x = field_of(word[1]);
+    } else if (strcmp(part[0], "fsqr") == 0) {
+        x = field_of(part[1]);
         field_sqr(&x, &x);
         print_field(&x);
-    } else if (strcmp(word[0], "finv") == 0) {
-        x = field_of(word[1]);
+    } else if (strcmp(part[0], "finv") == 0) {
+        x = field_of(part[1]);
         field_invert(&x, &x);
         print_field(&x);
-    } else if (strcmp(word[0], "sign") == 0)
-        sign_with_nonce(word[1], word[2], word[3]);
-    else if (strcmp(word[0], "nonce") == 0)
-        print_nonce(word[1], word[2], word[3]);
-    else if (strcmp(word[0], "tamper") == 0)
-        check_tampered(word[1], word[2], word[3]);
-    else if (strcmp(word[0], "strike") == 0)
-        sign_struck(word[1], word[2]);
-    else if (strcmp(word[0], "entropy") == 0) {
-        entropy = strcmp(word[1], "constant") == 0 ? "constant" : "system";
+    } else if (strcmp(part[0], "sign") == 0)
+        sign_with_nonce(part[1], part[2], part[3]);
+    else if (strcmp(part[0], "nonce") == 0)
+        print_nonce(part[1], part[2], part[3]);
+    else if (strcmp(part[0], "tamper") == 0)
+        check_tampered(part[1], part[2], part[3]);
+    else if (strcmp(part[0], "strike") == 0)
+        sign_struck(part[1], part[2]);
+    else if (strcmp(part[0], "entropy") == 0) {
+        entropy = strcmp(part[1], "constant") == 0 ? "constant" : "system";
         printf("%s\n", entropy);
     } else
         printf("unknown\n");
@@ -253,11 +253,11 @@ int main(void)
     static char line[1024];
     comb_initialise();
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *word[4] = {NULL, NULL, NULL, NULL};
-        word[0] = strtok(line, " \n");
-        for (int i = 1; i < 4 && word[i - 1] != NULL; i++)
-            word[i] = strtok(NULL, " \n");
-        answer(word);
+        char *part[4] = {NULL, NULL, NULL, NULL};
+        part[0] = strtok(line, " \n");
+        for (int i = 1; i < 4 && part[i - 1] != NULL; i++)
+            part[i] = strtok(NULL, " \n");
+        answer(part);
     }
     return 0;
 }
