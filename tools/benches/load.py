@@ -1,4 +1,4 @@
-"""The load: a closed loop over a few connections, so light that the box keeps the machine.
+"""The load: a few connections kept busy, so lightly that the box has the machine to itself.
 
 While the clock runs, replies are only cut apart and kept, with the instants of their query and
 their arrival; what they say is judged afterwards, in `replies`.
@@ -7,6 +7,7 @@ their arrival; what they say is judged afterwards, in `replies`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import itertools
 import re
@@ -54,13 +55,13 @@ class Run:
 def split_http(received: bytes) -> tuple[list[bytes], bytes]:
     """Cut HTTP/1.1 replies apart by Content-Length.  Raises Malformed for one without."""
     replies: list[bytes] = []
-    start = 0
-    while (head_end := received.find(b"\r\n\r\n", start)) >= 0:
+    start, end = 0, len(received)
+    while start < end and (head_end := received.find(b"\r\n\r\n", start)) >= 0:
         length = _CONTENT_LENGTH.search(received, start, head_end + 1)
         if length is None:
             raise Malformed("an HTTP reply without Content-Length")
         stop = head_end + 4 + int(length[1])
-        if stop > len(received):
+        if stop > end:
             break
         replies.append(received[start:stop])
         start = stop
@@ -112,63 +113,103 @@ class Load:
             self._connections[connected.fileno()] = _Connection(connected)
             self._poll.register(connected, select.EPOLLIN)
 
-    def run(self, seconds: float) -> Run:
-        """Keep the server busy for that long, then wait for what is still under way."""
+    def press(self, seconds: float) -> Run:
+        """Ask again whenever an answer comes, for that long: as fast as the server answers."""
+        return self._run(self._drive, seconds)
+
+    def pace(self, per_s: float, seconds: float) -> Run:
+        """Ask at an even rate, one query at a time on a connection.
+
+        A query counts as sent when it is due, so one that has to wait for a connection is late by
+        that much; the kernel's timer lets each be up to 1 ms late.
+        """
+        return self._run(functools.partial(self._drip, int(NS_PER_S / per_s)), seconds)
+
+    def _run(self, drive: Callable[[int, list[Exchange]], None], seconds: float) -> Run:
+        """Drive until the time is over and what was still under way has come."""
         exchanges: list[Exchange] = []
         self._lost = 0
         with _no_garbage_collection():
             cpu_s = time.process_time()
             began_ns = time.perf_counter_ns()
-            self._drive(began_ns + int(seconds * NS_PER_S), exchanges)
+            drive(began_ns + int(seconds * NS_PER_S), exchanges)
             ended_ns = exchanges[-1].received_ns if exchanges else time.perf_counter_ns()
             cpu_s = time.process_time() - cpu_s
         self._drop_silent()
         return Run(exchanges, (ended_ns - began_ns) / NS_PER_S, cpu_s, self._lost)
 
     def _drive(self, until_ns: int, exchanges: list[Exchange]) -> None:
-        now_ns, poll, connections = time.perf_counter_ns, self._poll.poll, self._connections
-        under_way = sum(self._begin(connection) for connection in list(connections.values()))
+        connections, poll, turn = self._connections, self._poll.poll, self._turn
+        now_ns, under_way = time.perf_counter_ns(), 0
+        for connection in list(connections.values()):
+            under_way += self._begin(connection, self._depth, now_ns)
         while under_way > 0 and (events := poll(STALL_S)):
             for fileno, _ in events:
                 connection = connections[fileno]
                 try:
-                    heard = self._hear(connection, exchanges)
-                    if now_ns() < until_ns:
-                        self._ask(connection, heard)
-                    else:
-                        under_way -= heard
+                    under_way -= turn(connection, until_ns, exchanges)
                 except OSError:
                     under_way -= self._drop(connection)
 
-    def _begin(self, connection: _Connection) -> int:
+    def _drip(self, interval_ns: int, until_ns: int, exchanges: list[Exchange]) -> None:
+        idle = deque(self._connections.values())
+        due_ns, under_way = time.perf_counter_ns(), 0
+        while due_ns < until_ns or under_way:
+            now_ns = time.perf_counter_ns()
+            while idle and due_ns <= now_ns and due_ns < until_ns:
+                under_way += self._begin(idle.popleft(), 1, due_ns)
+                due_ns += interval_ns
+            is_due = bool(idle) and due_ns < until_ns
+            events = self._poll.poll((due_ns - now_ns) / NS_PER_S if is_due else STALL_S)
+            if not events and not is_due:
+                return
+            for fileno, _ in events:
+                connection = self._connections[fileno]
+                try:
+                    heard = self._turn(connection, 0, exchanges)
+                except OSError:
+                    heard = self._drop(connection)
+                else:
+                    idle.extend([connection] * heard)
+                under_way -= heard
+
+    def _begin(self, connection: _Connection, count: int, now_ns: int) -> int:
+        """Send a connection's first queries, and count them."""
         try:
-            self._ask(connection, self._depth)
+            self._ask(connection, count, now_ns)
         except OSError:
             self._drop(connection)
             return 0
-        return self._depth
+        return count
 
-    def _ask(self, connection: _Connection, count: int) -> None:
-        sent_ns = time.perf_counter_ns()
-        octets = []
-        for index, query in itertools.islice(self._supply, count):
-            connection.asked.append((index, sent_ns))
-            octets.append(query)
-        connection.send(b"".join(octets))
+    def _turn(self, connection: _Connection, until_ns: int, exchanges: list[Exchange]) -> int:
+        """Take what came and ask as much again; gives the replies that no query followed.
 
-    def _hear(self, connection: _Connection, exchanges: list[Exchange]) -> int:
-        """Take what came and count the replies in it.  Raises OSError when the connection ended."""
+        Raises OSError when the connection ended.
+        """
         received = connection.receive(RECEIVE_OCTETS)
-        received_ns = time.perf_counter_ns()
+        now_ns = time.perf_counter_ns()
         if not received:
             raise ConnectionResetError
         replies, connection.rest = self._split(connection.rest + received)
-        if len(replies) > len(connection.asked):
+        asked = connection.asked
+        if len(replies) > len(asked):
             raise Malformed("a reply to no query")
-        exchanges += [
-            Exchange(*connection.asked.popleft(), received_ns, reply) for reply in replies
-        ]
-        return len(replies)
+        for reply in replies:
+            query, sent_ns = asked.popleft()
+            exchanges.append(Exchange(query, sent_ns, now_ns, reply))
+        if now_ns >= until_ns:
+            return len(replies)
+        self._ask(connection, len(replies), now_ns)
+        return 0
+
+    def _ask(self, connection: _Connection, count: int, now_ns: int) -> None:
+        octets = []
+        for _ in range(count):
+            index, query = next(self._supply)
+            connection.asked.append((index, now_ns))
+            octets.append(query)
+        connection.send(b"".join(octets))
 
     def _drop(self, connection: _Connection) -> int:
         """Close a connection and count the queries lost with it."""

@@ -22,6 +22,17 @@ def pss_kib_by_role(pids: Pids) -> dict[str, int]:
     return {role: sum(map(_pss_kib, members)) for role, members in pids.items()}
 
 
+def machine_busy_s() -> float:
+    """Give the seconds of CPU that anything on the machine has used since it was started."""
+    return busy_ticks(Path("/proc/stat").read_text("ascii", "replace")) / _TICKS_PER_S
+
+
+def busy_ticks(stat: str) -> int:
+    """Read the first line of /proc/stat but for idle, iowait, and guests, who count as user."""
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(int, stat.split("\n", 1)[0].split()[1:])
+    return user + nice + system + irq + softirq + steal
+
+
 def _cpu_s(pid: int) -> float:
     return cpu_ticks(Path(f"/proc/{pid}/stat").read_text("ascii", "replace")) / _TICKS_PER_S
 

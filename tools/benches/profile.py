@@ -48,7 +48,7 @@ def run(chosen: argparse.Namespace) -> Report:
             note(f"{chosen.seconds:g} s of load under the profiler")
             with http_load(target, chosen.profile, queries, depth=1) as load:
                 load.connect(*target.address, chosen.connections)
-                tokens = len(load.run(chosen.seconds).exchanges)
+                tokens = len(load.press(chosen.seconds).exchanges)
         rows = rows_by_role(Path(folder).glob("*.prof"))
     wanted = [chosen.profile_role] if chosen.profile_role else [*rows]
     return {

@@ -28,7 +28,7 @@ from appliance.asn1.tsp import (
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_US
 from appliance.tsp.hashes import digest_imprint
-from appliance.tsp.report import Verdict
+from appliance.tsp.report import Reason, Verdict
 from appliance.tsp.verification import Expected, Trust, verify_token
 from benches.load import Exchange
 
@@ -56,6 +56,11 @@ def http_body(reply: bytes) -> bytes:
     return reply[reply.index(b"\r\n\r\n") + 4 :]
 
 
+def epoch_us() -> int:
+    """Give the POSIX time, in microseconds, at which this machine's monotonic clock was zero."""
+    return (time.time_ns() - time.perf_counter_ns()) // NS_PER_US
+
+
 class _FaultyError(Exception):
     """What is wrong with a reply, in a few words that others share."""
 
@@ -67,17 +72,23 @@ class _RejectedError(Exception):
 class Judge:
     """Judges exchanges against their queries; serial numbers are remembered over all runs.
 
-    Without `trust` no signature is verified.
+    Without `trust` no signature is verified.  `epoch_us` is the POSIX time, in microseconds, at
+    which the monotonic clock of the exchanges stood at zero.
     """
 
     def __init__(
-        self, queries: Sequence[bytes], body: Callable[[bytes], bytes], trust: Trust | None
+        self,
+        queries: Sequence[bytes],
+        body: Callable[[bytes], bytes],
+        trust: Trust | None,
+        *,
+        epoch_us: int,
     ) -> None:
         self._queries = queries
         self._body = body
         self._trust = trust
         self._serials: set[int] = set()
-        self._wall_us = (time.time_ns() - time.perf_counter_ns()) // NS_PER_US
+        self._epoch_us = epoch_us
 
     def judge(self, exchanges: Sequence[Exchange]) -> Judgement:
         """Judge all, in random order so that those verified whole are a fair sample."""
@@ -99,27 +110,24 @@ class Judge:
 
     def _check(self, exchange: Exchange, trust: Trust | None) -> bool:
         """Check one exchange; tells whether the token was verified whole."""
-        data = self._body(exchange.reply)
-        response = decode_response(data)
+        response = decode_response(self._body(exchange.reply))
         if response.status != PKIStatus.GRANTED:
             raise _RejectedError(_failure_name(response.failure))
-        tst_info = decode_tst_info(decode_token(response.token).econtent)
         request = decode_request(self._queries[exchange.query])
+        if trust is None:
+            tst_info = decode_tst_info(decode_token(response.token).econtent)
+        else:
+            tst_info = _verify(response.token, request, trust)
         _require_answer(tst_info, request)
         self._require_order(tst_info, exchange)
-        if trust is None:
-            return False
-        report = verify_token(response.token, expected(request), trust)
-        if report.verdict is not Verdict.VALID:
-            raise _FaultyError(report.reason.value)
-        return True
+        return trust is not None
 
     def _require_order(self, tst_info: TSTInfo, exchange: Exchange) -> None:
         if tst_info.serial_number in self._serials:
             raise _FaultyError("serial number given twice")
         self._serials.add(tst_info.serial_number)
-        sent_us = exchange.sent_ns // NS_PER_US + self._wall_us
-        received_us = exchange.received_ns // NS_PER_US + self._wall_us
+        sent_us = exchange.sent_ns // NS_PER_US + self._epoch_us
+        received_us = exchange.received_ns // NS_PER_US + self._epoch_us
         gen_time_us = tst_info.gen_time.posix_us
         if not sent_us - GEN_TIME_SLACK_US <= gen_time_us <= received_us + GEN_TIME_SLACK_US:
             raise _FaultyError("genTime outside the exchange")
@@ -127,18 +135,20 @@ class Judge:
 
 def _require_answer(tst_info: TSTInfo, request: TimeStampReq) -> None:
     if tst_info.nonce_tlv != request.nonce_tlv:
-        raise _FaultyError("another nonce")
+        raise _FaultyError(Reason.NONCE_MISMATCH.value)
     if tst_info.imprint_tlv != request.imprint_tlv:
-        raise _FaultyError("another imprint")
+        raise _FaultyError(Reason.IMPRINT_MISMATCH.value)
 
 
-def expected(request: TimeStampReq) -> Expected:
-    """Give what a token must say to answer a request with a nonce."""
+def _verify(token: bytes, request: TimeStampReq, trust: Trust) -> TSTInfo:
+    """Verify a token as the answer to a request that has a nonce."""
     nonce = request.nonce_tlv
-    return Expected(
-        digest_imprint(request.hash_algorithm, request.imprint),
-        der.integer_value(nonce, 2, len(nonce)),
-    )
+    imprint = digest_imprint(request.hash_algorithm, request.imprint)
+    wanted = Expected(imprint, der.integer_value(nonce, 2, len(nonce)))
+    report = verify_token(token, wanted, trust)
+    if report.verdict is not Verdict.VALID or report.tst_info is None:
+        raise _FaultyError(report.reason.value)
+    return report.tst_info
 
 
 def _failure_name(failure: int | None) -> str:

@@ -57,7 +57,7 @@ def _stamp(box: Box) -> int:
     note(f"{STAMPS} stamps")
     with http_load(target, _PROFILE, queries, depth=1) as load:
         load.connect(*target.address, _CONNECTIONS)
-        while stamps < STAMPS and (exchanges := load.run(_SLICE_S).exchanges):
+        while stamps < STAMPS and (exchanges := load.press(_SLICE_S).exchanges):
             stamps += len(exchanges)
     return stamps
 
