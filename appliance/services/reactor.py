@@ -6,6 +6,7 @@ give `twisted.internet.task.Clock` and fakes.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -44,14 +45,14 @@ class ProcessTransport(Protocol):
 
     pid: int
 
-    def signalProcess(self, signal: str) -> None:  # noqa: N802  Twisted's name
+    def signalProcess(self, signal: str) -> None:
         """Send a signal by its short name."""
 
 
 class ProcessReactor(Clock, Protocol):
     """A clock that starts processes (IReactorProcess)."""
 
-    def spawnProcess(  # noqa: N802  Twisted's name
+    def spawnProcess(
         self,
         protocol: Any,  # noqa: ANN401  a ProcessProtocol
         executable: str,
@@ -66,7 +67,7 @@ class ProcessReactor(Clock, Protocol):
 class ListeningPort(Protocol):
     """A port that accepts connections."""
 
-    def stopListening(self) -> object:  # noqa: N802  Twisted's name
+    def stopListening(self) -> object:
         """Close; gives a Deferred or None."""
 
 
@@ -88,5 +89,11 @@ class StreamTransport(Protocol):
     def resumeProducing(self) -> None:
         """Read again."""
 
+    def getHandle(self) -> socket.socket | None:
+        """Give the socket below, if there is one."""
+
     def registerProducer(self, producer: Any, streaming: bool) -> None:  # noqa: ANN401, FBT001
         """Tell `producer` when the write buffer fills and empties."""
+
+    def unregisterProducer(self) -> None:
+        """Tell it nothing more."""
