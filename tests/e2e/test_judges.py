@@ -36,7 +36,7 @@ def test_openssl_and_bouncycastle_accept_a_sound_token(
     query = openssl.make_query(document, digest="sm3", certificate=certificate)
     reply = tsa.reply(query)
     assert openssl.verify(query, reply, root=tsa.root, tsa=tsa.tsa).accepted
-    assert java_judge.judge(query, reply, tsa=tsa.tsa, root=tsa.root) == "OK"
+    assert java_judge.judge(query, reply, tsa=tsa.tsa, roots=tsa.root) == "OK"
 
 
 def test_both_refuse_a_flipped_signature_bit(
@@ -46,7 +46,7 @@ def test_both_refuse_a_flipped_signature_bit(
     reply = flipped(tsa.reply(query))
     assert not openssl.verify(query, reply, root=tsa.root, tsa=tsa.tsa).accepted
     assert "signature not created by certificate" in java_judge.judge(
-        query, reply, tsa=tsa.tsa, root=tsa.root
+        query, reply, tsa=tsa.tsa, roots=tsa.root
     )
 
 
@@ -57,7 +57,7 @@ def test_both_refuse_the_answer_to_another_query(
     document.write_bytes(b"another letter")
     query = openssl.make_query(document, digest="sha256", nonce=False)
     assert not openssl.verify(query, reply, root=tsa.root, tsa=tsa.tsa).accepted
-    assert "REFUSED" in java_judge.judge(query, reply, tsa=tsa.tsa, root=tsa.root)
+    assert "REFUSED" in java_judge.judge(query, reply, tsa=tsa.tsa, roots=tsa.root)
 
 
 def test_bouncycastle_refuses_a_path_to_another_root(
@@ -65,7 +65,7 @@ def test_bouncycastle_refuses_a_path_to_another_root(
 ) -> None:
     other = openssl.make_tsa(tmp_path / "other", "p256")
     query = openssl.make_query(document, digest="sha256")
-    opinion = java_judge.judge(query, tsa.reply(query), tsa=tsa.tsa, root=other.root)
+    opinion = java_judge.judge(query, tsa.reply(query), tsa=tsa.tsa, roots=other.root)
     assert opinion.startswith("REFUSED java.security.cert.CertPathValidatorException")
 
 

@@ -18,12 +18,12 @@ class BouncyCastle:
 
     process: subprocess.Popen[str]
 
-    def judge(self, query: Path, reply: Path, *, tsa: Path, root: Path) -> str:
+    def judge(self, query: Path, reply: Path, *, tsa: Path, roots: Path) -> str:
         """Give BouncyCastle's opinion of a reply: OK, or REFUSED and why."""
         questions, answers = self.process.stdin, self.process.stdout
         assert questions is not None
         assert answers is not None
-        questions.write("\t".join(str(path) for path in (query, reply, tsa, root)) + "\n")
+        questions.write("\t".join(str(path) for path in (query, reply, tsa, roots)) + "\n")
         questions.flush()
         return answers.readline().rstrip("\n")
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,43 +26,34 @@ tsp_http_port = 0
 
 @attrs.frozen(eq=False)
 class Box:
-    """A running box: its state folder and the process of its supervisor."""
+    """A running box: its state folder, its supervisor, and ready.json as it first was."""
 
     state: Path
     process: subprocess.Popen[bytes]
+    facts: Mapping[str, Any]
 
     @property
-    def ready_path(self) -> Path:
-        """The file in which the box tells where it can be reached."""
-        return self.state / "run" / "ready.json"
-
-    def ready(self) -> dict[str, Any]:
-        """Read ready.json as it is now."""
-        facts: dict[str, Any] = json.loads(self.ready_path.read_text("utf-8"))
-        return facts
+    def roots(self) -> Path:
+        """The PEM bundle of all roots."""
+        return Path(self.facts["ca_cert"])
 
     def url(self, profile: str = "") -> str:
         """Give the URL of a TSP profile, the default one for no name."""
-        base = str(self.ready()["tsp_http"])
+        base = str(self.facts["tsp_http"])
         return f"{base}/{profile}" if profile else base
 
-    def root_path(self, algorithm: str) -> Path:
-        """Give the PEM file of the root under which the TSA of `algorithm` stands."""
-        return self.tsa_path(algorithm).with_name(f"root-{algorithm}.pem")
-
-    def tsa_path(self, algorithm: str) -> Path:
+    def tsa(self, algorithm: str) -> Path:
         """Give the PEM file of the TSA's certificate: sm2, p256 or rsa."""
-        return Path(self.ready()["tsa_certs"][algorithm])
+        return Path(self.facts["tsa_certs"][algorithm])
 
-    def pids(self, role: str) -> list[int]:
-        """Give the process ids of a role as the box knows them now."""
-        found: list[int] = self.ready()["pids"].get(role, [])
-        return found
+    def pid(self, role: str, *, other_than: int = 0) -> int:
+        """Give the only process id of a role, once it has one that is not `other_than`."""
 
-    def pid(self, role: str) -> int:
-        """Give the only process id of a role, once it has one."""
-        (found,) = wait_until(lambda: self.pids(role), guard_s=START_GUARD_S, what=f"a {role}")
-        return found
+        def look() -> int | None:
+            found: list[int] = read_ready(self.state)["pids"].get(role, [])
+            return found[0] if found and found[0] != other_than else None
+
+        return wait_until(look, guard_s=START_GUARD_S, what=f"a {role}")
 
     def logs(self) -> str:
         """Give the end of every log, for the report of a test that failed."""
@@ -73,28 +64,28 @@ class Box:
 
     def stop(self) -> int:
         """End it by TERM as an operator does; gives the exit status of the supervisor."""
-        pids = [pid for found in self._known_pids().values() for pid in found]
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        roles: dict[str, list[int]] = read_ready(self.state).get("pids", {})
+        pids = [pid for found in roles.values() for pid in found]
         self.process.terminate()
         try:
             status = self.process.wait(STOP_GUARD_S)
         except subprocess.TimeoutExpired:
-            for pid in (self.process.pid, *pids):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            self.kill(pids)
             raise
         wait_until(
-            lambda: not any(_is_running(pid) for pid in pids),
+            lambda: not any(is_running(pid) for pid in pids),
             guard_s=STOP_GUARD_S,
             what="the end of every role",
         )
         return status
 
-    def _known_pids(self) -> dict[str, list[int]]:
-        pids: dict[str, list[int]] = self.ready()["pids"] if self.ready_path.exists() else {}
-        return pids
+    def kill(self, pids: Sequence[int]) -> None:
+        """End what did not end by itself; the roles are `pids`."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
 
 
 def start_box(state: Path, settings: str = SETTINGS) -> Box:
@@ -107,20 +98,19 @@ def start_box(state: Path, settings: str = SETTINGS) -> Box:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    box = Box(state, process)
     try:
-        wait_until(
-            lambda: process.poll() is not None or box.ready_path.exists(),
+        facts = wait_until(
+            lambda: process.poll() is not None or read_ready(state),
             guard_s=START_GUARD_S,
             what="ready.json",
         )
-        assert process.poll() is None, f"the box ended with status {process.returncode}"
+        assert isinstance(facts, dict), f"the box ended with status {process.returncode}"
     except AssertionError as failure:
-        failure.add_note(box.logs())
-        if process.poll() is None:
-            box.stop()
+        failure.add_note(Box(state, process, {}).logs())
+        process.terminate()
+        process.wait(STOP_GUARD_S)
         raise
-    return box
+    return Box(state, process, facts)
 
 
 @contextlib.contextmanager
@@ -133,7 +123,26 @@ def running_box(state: Path, settings: str = SETTINGS) -> Iterator[Box]:
         box.stop()
 
 
-def _is_running(pid: int) -> bool:
+@contextlib.contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Stop a process by SIGSTOP and let it go on afterwards."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def read_ready(state: Path) -> dict[str, Any]:
+    """Read ready.json as it is now; empty while the box is not ready."""
+    try:
+        facts: dict[str, Any] = json.loads((state / "run" / "ready.json").read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return facts
+
+
+def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

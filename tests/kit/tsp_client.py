@@ -15,6 +15,7 @@ from pyasn1_modules import rfc3161, rfc5652
 QUERY_TYPE = "application/timestamp-query"
 REPLY_TYPE = "application/timestamp-reply"
 TIMEOUT_S = 30.0
+SHA256 = "2.16.840.1.101.3.4.2.1"
 
 
 @attrs.frozen
@@ -115,3 +116,36 @@ def read_token(token: bytes) -> TokenParts:
 def with_flipped_signature(der: bytes) -> bytes:
     """Give the same response with the last bit of its signature flipped."""
     return der[:-1] + bytes((der[-1] ^ 1,))
+
+
+def tst_info(der: bytes) -> rfc3161.TSTInfo:
+    """Give the TSTInfo of a TimeStampResp that was granted."""
+    found, rest = decoder.decode(read_token(token_of(der)).tst_info, asn1Spec=rfc3161.TSTInfo())
+    assert not rest
+    return found
+
+
+def make_query(
+    *,
+    version: int = 1,
+    digest: str = SHA256,
+    imprint: bytes = bytes(32),
+    policy: str | None = None,
+    nonce: int | None = None,
+    extension: str | None = None,
+) -> bytes:
+    """Make a TimeStampReq, of forms that a sound client would not send too."""
+    query = rfc3161.TimeStampReq()
+    query["version"] = version
+    query["messageImprint"]["hashAlgorithm"]["algorithm"] = digest
+    query["messageImprint"]["hashedMessage"] = imprint
+    if policy is not None:
+        query["reqPolicy"] = policy
+    if nonce is not None:
+        query["nonce"] = nonce
+    query["certReq"] = True
+    if extension is not None:
+        query["extensions"][0]["extnID"] = extension
+        query["extensions"][0]["extnValue"] = b"\x05\x00"
+    octets: bytes = encoder.encode(query)
+    return octets

@@ -16,6 +16,7 @@ import java.security.cert.X509Certificate;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.bouncycastle.asn1.gm.GMObjectIdentifiers;
 import org.bouncycastle.cert.X509CertificateHolder;
 import org.bouncycastle.cms.DefaultCMSSignatureAlgorithmNameGenerator;
@@ -33,8 +34,8 @@ import org.bouncycastle.tsp.TimeStampToken;
  * BouncyCastle's opinion of timestamps, one a line.
  *
  * <p>Each line of standard input names four files, separated by tabs: the TimeStampReq, the
- * TimeStampResp, the certificate of the TSA and that of its root. Each gets one line back: OK, or
- * REFUSED and why.
+ * TimeStampResp, the certificate of the TSA and those of the trusted roots. Each gets one line
+ * back: OK, or REFUSED and why.
  */
 public final class TimestampJudge {
     private static final String BC = BouncyCastleProvider.PROVIDER_NAME;
@@ -71,8 +72,8 @@ public final class TimestampJudge {
     private static void judge(String[] paths) throws Exception {
         TimeStampRequest request = new TimeStampRequest(Files.readAllBytes(Path.of(paths[0])));
         TimeStampResponse response = new TimeStampResponse(Files.readAllBytes(Path.of(paths[1])));
-        X509Certificate tsa = readCertificate(paths[2]);
-        X509Certificate root = readCertificate(paths[3]);
+        X509Certificate tsa = readCertificates(paths[2]).get(0);
+        List<X509Certificate> roots = readCertificates(paths[3]);
         response.validate(request);
         TimeStampToken token = response.getTimeStampToken();
         if (token == null) {
@@ -80,12 +81,14 @@ public final class TimestampJudge {
         }
         checkCertificates(token, request.getCertReq(), tsa);
         token.validate(verifier(tsa));
-        checkPath(tsa, root, token);
+        checkPath(tsa, roots, token);
     }
 
-    private static X509Certificate readCertificate(String path) throws Exception {
+    private static List<X509Certificate> readCertificates(String path) throws Exception {
         try (InputStream in = new FileInputStream(path)) {
-            return (X509Certificate) CertificateFactory.getInstance("X.509", BC).generateCertificate(in);
+            return CertificateFactory.getInstance("X.509", BC).generateCertificates(in).stream()
+                    .map(X509Certificate.class::cast)
+                    .collect(Collectors.toList());
         }
     }
 
@@ -107,12 +110,15 @@ public final class TimestampJudge {
                 new JcaDigestCalculatorProviderBuilder().setProvider(BC).build());
     }
 
-    /** The path to the root, at genTime; the provider knows the SM2 signatures in it. */
-    private static void checkPath(X509Certificate tsa, X509Certificate root, TimeStampToken token)
+    /** The path to a root, at genTime; the provider knows the SM2 signatures in it. */
+    private static void checkPath(
+            X509Certificate tsa, List<X509Certificate> roots, TimeStampToken token)
             throws Exception {
         TSPUtil.validateCertificate(new X509CertificateHolder(tsa.getEncoded()));
         CertPath path = CertificateFactory.getInstance("X.509", BC).generateCertPath(List.of(tsa));
-        PKIXParameters parameters = new PKIXParameters(Set.of(new TrustAnchor(root, null)));
+        Set<TrustAnchor> anchors =
+                roots.stream().map(root -> new TrustAnchor(root, null)).collect(Collectors.toSet());
+        PKIXParameters parameters = new PKIXParameters(anchors);
         parameters.setRevocationEnabled(false);
         parameters.setDate(token.getTimeStampInfo().getGenTime());
         CertPathValidator.getInstance("PKIX", BC).validate(path, parameters);
