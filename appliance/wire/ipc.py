@@ -64,7 +64,9 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
             self._closed(self)
 
     def stringReceived(self, string: bytes) -> None:
-        """Decode one frame and hand it to the owner."""
+        """Decode one frame and hand it to the owner; after hanging up, nothing is heard."""
+        if not self.is_open:
+            return
         try:
             frame = self._incoming.decode(string)
         except msgspec.DecodeError as error:
@@ -88,6 +90,7 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
 
     def abort(self) -> None:
         """Hang up now."""
+        self.is_open = False
         if self.transport is not None:
             self.transport.abortConnection()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from appliance.errors import Malformed, Unavailable
 
@@ -15,14 +15,10 @@ def post_query(url: str, request: bytes, *, timeout_s: float = 10.0) -> bytes:
 
     Raises Unavailable when the server cannot be reached or is no TSA, Malformed for a bad URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Malformed(f"not a URL of a time-stamping authority: {url}")
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+    connection, target = _open(url, timeout_s)
     headers = {"Content-Type": "application/timestamp-query"}
     try:
-        connection.request("POST", parts.path or "/", request, headers)
+        connection.request("POST", target, request, headers)
         response = connection.getresponse()
         body = response.read(_RESPONSE_LIMIT)
     except (OSError, http.client.HTTPException) as error:
@@ -32,3 +28,19 @@ def post_query(url: str, request: bytes, *, timeout_s: float = 10.0) -> bytes:
     if response.status != 200:
         raise Unavailable(f"{url} answers HTTP {response.status} {response.reason}")
     return body
+
+
+def _open(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
+    """Give a connection yet to be made, and the request target."""
+    complaint = f"not a URL of a time-stamping authority: {url}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        url.encode("ascii")
+    except ValueError as error:
+        raise Malformed(complaint) from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise Malformed(complaint)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    return kind(host, port, timeout=timeout_s), target

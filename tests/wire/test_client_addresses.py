@@ -1,0 +1,36 @@
+"""Packed client addresses."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.wire.addresses import pack_client, unpack_client
+
+PORTS = st.integers(0, 65535)
+
+
+@given(st.ip_addresses(v=4), PORTS)
+def test_ipv4_survives_packing(address: ipaddress.IPv4Address, port: int) -> None:
+    packed = pack_client(str(address), port)
+    assert len(packed) == 6
+    assert unpack_client(packed) == f"{address}:{port}"
+    assert pack_client(f"::ffff:{address}", port) == packed
+
+
+@given(st.ip_addresses(v=6).filter(lambda address: address.ipv4_mapped is None), PORTS)
+def test_ipv6_survives_packing(address: ipaddress.IPv6Address, port: int) -> None:
+    packed = pack_client(str(address), port)
+    assert len(packed) == 18
+    assert unpack_client(packed) == f"[{address}]:{port}"
+
+
+@pytest.mark.parametrize("host", ["", "box.example", "1.2.3", "::g"])
+def test_a_host_that_is_no_address_is_unknown(host: str) -> None:
+    assert pack_client(host, 1) == b""
+
+
+@given(st.binary(max_size=20).filter(lambda packed: len(packed) not in (6, 18)))
+def test_octets_that_are_no_client_are_shown_as_unknown(packed: bytes) -> None:
+    assert unpack_client(packed) == "-"
