@@ -46,7 +46,8 @@ def running_box(state: Path, environment: Mapping[str, str] | None = None) -> It
     state.mkdir(parents=True, exist_ok=True)
     config = state / "bench.toml"
     config.write_text(free_ports())
-    log = state / "bench.log"
+    log = state / "log" / "bench.log"
+    log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "appliance.daemon.main", "run"]
     began = time.perf_counter()
     with log.open("wb") as output:
@@ -59,7 +60,7 @@ def running_box(state: Path, environment: Mapping[str, str] | None = None) -> It
             stderr=output,
         )
     try:
-        ready = _await_ready(process, state, log)
+        ready = _await_ready(process, state)
         yield Box(ready, time.perf_counter() - began)
     finally:
         _stop(process)
@@ -71,15 +72,23 @@ def free_ports() -> str:
     return "\n".join(["[listen]", *(f"{name} = 0" for name in ports), ""])
 
 
-def _await_ready(process: subprocess.Popen[bytes], state: Path, log: Path) -> Ready:
+def _await_ready(process: subprocess.Popen[bytes], state: Path) -> Ready:
     path = state / "run" / "ready.json"
     deadline = time.monotonic() + START_S
     while not path.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            tail = log.read_text("utf-8", "replace").splitlines()[-_LOG_LINES:]
-            raise Fault("the box does not become ready:\n" + "\n".join(tail))
+            raise Fault("the box does not become ready:\n" + _last_words(state / "log"))
         time.sleep(_LOOK_S)
     return msgspec.json.decode(path.read_bytes(), type=Ready)
+
+
+def _last_words(logs: Path) -> str:
+    """Give the end of every log of a box."""
+    lines: list[str] = []
+    for log in sorted(logs.glob("*.log")):
+        text = log.read_text("utf-8", "replace")
+        lines += [f"--- {log.name}", *text.splitlines()[-_LOG_LINES:]]
+    return "\n".join(lines)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
