@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,6 +37,7 @@ class Listen(_Table, frozen=True):
 
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     tsp_http_port: Port = 3180
+    tsp_tcp_port: Port = 3318
 
 
 class Time(_Table, frozen=True):
@@ -79,10 +82,13 @@ class Tsp(_Table, frozen=True):
     """What is stamped under: profiles, the first being the default, and their policies.
 
     Empty lists mean the demo's four profiles under 2.999 in demo mode, and no start in production.
+    The TCP transport serves `tcp_profile`, or the first; after `poll_after_ms` a client polls.
     """
 
     policy: tuple[TspPolicy, ...] = ()
     profile: tuple[TspProfile, ...] = ()
+    tcp_profile: Annotated[str, Meta(max_length=32)] = ""
+    poll_after_ms: Annotated[int, Meta(ge=1, le=60_000)] = 2000
 
 
 class Ledger(_Table, frozen=True):
@@ -110,12 +116,23 @@ class Settings(_Table, frozen=True):
     def profiles(self) -> tuple[Profile, ...]:
         """Give the TSP profiles as the domain knows them, the default first.  Raises Refused."""
         policies, profiles = self.tsp.policy, self.tsp.profile
-        if not profiles and self.mode == "demo":
+        if self.mode == "demo" and not policies and not profiles:
             policies, profiles = (TspPolicy(oid=DEMO_POLICY),), DEMO_PROFILES
-        if not profiles:
-            raise Refused("production needs [[tsp.policy]] and [[tsp.profile]] in its settings")
+        if not policies or not profiles:
+            raise Refused(f"{self.mode} needs both [[tsp.policy]] and [[tsp.profile]]")
+        _refuse_twice("policy", [policy.oid for policy in policies])
+        _refuse_twice("profile", [profile.name for profile in profiles])
+        # A key has one algorithm: paired with two, its name comes twice here.
+        kinds = dict.fromkeys((profile.key, profile.algorithm) for profile in profiles)
+        _refuse_twice("algorithm for the key", [key for key, _ in kinds])
         known = {policy.oid: Policy(policy.oid, policy.max_bound_us * 1000) for policy in policies}
         return tuple(_profile(profile, known) for profile in profiles)
+
+
+def _refuse_twice(what: str, names: Sequence[str]) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise Refused(f"the settings have more than one {what} {name}")
 
 
 def _profile(table: TspProfile, known: dict[str, Policy]) -> Profile:

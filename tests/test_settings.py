@@ -1,0 +1,213 @@
+"""The installer's settings, and the file that shows them."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.crypto.api import KeyAlgorithm
+from appliance.errors import Malformed, Refused
+from appliance.settings import (
+    DEMO_POLICY,
+    DEMO_PROFILES,
+    Settings,
+    Tsp,
+    TspPolicy,
+    load_settings,
+)
+from appliance.tsp.policy import Policy, TokenForm
+
+SHOWN = Path(__file__).parents[1] / "config" / "appliance.toml"
+
+
+@pytest.fixture
+def written(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    path = tmp_path / "appliance.toml"
+    path.write_bytes(request.param if isinstance(request.param, bytes) else request.param.encode())
+    return path
+
+
+# --- the file that shows them ---------------------------------------------------------------------
+
+
+def test_the_shown_settings_are_the_defaults() -> None:
+    assert load_settings(SHOWN) == Settings() == load_settings(None)
+
+
+def keys_of(table: type[msgspec.Struct], path: str = "") -> Iterator[str]:
+    """Every `table.key` of the settings, those of arrays of tables too."""
+    for field in msgspec.structs.fields(table):
+        inner = field.type
+        for part in getattr(inner, "__args__", ()):
+            if isinstance(part, type) and issubclass(part, msgspec.Struct):
+                inner = part
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield from keys_of(inner, f"{path}{field.encode_name}.")
+        else:
+            yield path + field.encode_name
+
+
+def keys_in(text: str) -> set[str]:
+    """Every `table.key = ` of a TOML text, those behind a `# ` too."""
+    found, table = set(), ""
+    for line in text.splitlines():
+        bare = line.removeprefix("# ")
+        if head := re.fullmatch(r"\[{1,2}([a-z.]+)\]{1,2}", bare):
+            table = head[1] + "."
+        elif key := re.match(r"([a-z0-9_]+) = ", bare):
+            found.add(table + key[1])
+    return found
+
+
+def test_every_setting_is_shown_and_nothing_else() -> None:
+    shown = keys_in(SHOWN.read_text("utf-8")) - {"tsp.policy", "tsp.profile"}
+    assert shown == set(keys_of(Settings))
+
+
+def test_the_tables_shown_as_comments_are_those_of_the_demo(tmp_path: Path) -> None:
+    lines = SHOWN.read_text("utf-8").splitlines()
+    wanted = re.compile(r"# (\[\[tsp\.|[a-z0-9_]+ = )")
+    path = tmp_path / "appliance.toml"
+    path.write_text(
+        "\n".join(line.removeprefix("# ") for line in lines if wanted.match(line)), "utf-8"
+    )
+    shown = load_settings(path)
+    assert shown.tsp == Tsp(policy=(TspPolicy(oid=DEMO_POLICY),), profile=DEMO_PROFILES)
+    assert shown.profiles() == Settings().profiles()
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "colour = 1",
+        "[listen]\ncolour = 1",
+        "[[tsp.policy]]\noid = '1.2.3'\ncolour = 1",
+        "mode = 'test'",
+        "mode = 1",
+        "node = 0",
+        "node = 128",
+        "node = true",
+        "node = '1'",
+        "node = 1.0",
+        "fronts = -1",
+        "[listen]\ntsp_http_port = 65536",
+        "[listen]\naddresses = '::'",
+        "[time]\nsource = 'gps'",
+        "[time]\ndemo_bound_us = 0",
+        "[[tsp.policy]]\nmax_bound_us = 1",
+        "[[tsp.policy]]\noid = '1'",
+        "[[tsp.policy]]\noid = '3.1'",
+        "[[tsp.policy]]\noid = '1.02'",
+        "[[tsp.profile]]\nname = 'a'\nkey = 'k'\nalgorithm = 'sm2'\npolicies = []",
+        "[[tsp.profile]]\nname = '../a'\nkey = 'k'\nalgorithm = 'sm2'\npolicies = ['1.2']",
+        "[[tsp.profile]]\nname = 'a'\nkey = 'K'\nalgorithm = 'sm2'\npolicies = ['1.2']",
+        "[[tsp.profile]]\nname = 'a'\nkey = 'k'\nalgorithm = 'sm9'\npolicies = ['1.2']",
+        "[ledger]\nsegment_rows = 999",
+        "mode =",
+        b"\xff",
+    ],
+    indirect=True,
+)
+def test_what_is_no_setting_is_malformed_and_names_the_file(written: Path) -> None:
+    with pytest.raises(Malformed, match=re.escape(str(written))):
+        load_settings(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [("[time]\ncolour = 1", r"\$.time"), ("[listen]\ntsp_http_port = -1", r"\$.*tsp_http_port")],
+    indirect=["written"],
+)
+def test_a_complaint_names_the_place(written: Path, place: str) -> None:
+    with pytest.raises(Malformed, match=place):
+        load_settings(written)
+
+
+def test_a_file_that_is_not_there_is_malformed(tmp_path: Path) -> None:
+    with pytest.raises(Malformed, match="No such file"):
+        load_settings(tmp_path / "appliance.toml")
+
+
+@given(octets=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_garbage_is_malformed_or_settings(
+    octets: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "garbage.toml"
+    path.write_bytes(octets)
+    with contextlib.suppress(Malformed):
+        assert isinstance(load_settings(path), Settings)
+
+
+# --- profiles -------------------------------------------------------------------------------------
+
+
+def profile(name: str = "a", key: str = "k", algorithm: str = "sm2", oid: str = "1.2.3") -> str:
+    return (
+        f"[[tsp.profile]]\nname = '{name}'\nkey = '{key}'\n"
+        f"algorithm = '{algorithm}'\npolicies = ['{oid}']\n"
+    )
+
+
+POLICY = "[[tsp.policy]]\noid = '1.2.3'\n"
+PRODUCTION = "mode = 'production'\n"
+
+
+def test_the_demo_has_four_profiles_under_the_example_arc() -> None:
+    profiles = Settings().profiles()
+    assert [each.name for each in profiles] == ["sm2", "p256", "rsa", "gmt"]
+    assert [each.form for each in profiles] == [TokenForm.CMS] * 3 + [TokenForm.GMT0010]
+    assert {each.policies for each in profiles} == {(Policy("2.999.1.1", 1_000_000),)}
+
+
+@pytest.mark.parametrize("written", [PRODUCTION + POLICY + profile()], indirect=True)
+def test_a_profile_knows_its_policies_by_their_bounds(written: Path) -> None:
+    (found,) = load_settings(written).profiles()
+    assert (found.name, found.key, found.algorithm) == ("a", "k", KeyAlgorithm.SM2)
+    assert found.policies == (Policy("1.2.3", 1_000_000),)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PRODUCTION,
+        PRODUCTION + POLICY,
+        PRODUCTION + profile(),
+        POLICY,
+        profile(),
+        POLICY + profile(oid="1.2.4"),
+        POLICY + POLICY + profile(),
+        POLICY + profile() + profile(key="other"),
+        POLICY + profile("a") + profile("b", algorithm="p256"),
+    ],
+    ids=[
+        *("production with nothing", "production without profiles", "production without policies"),
+        *("demo without profiles", "demo without policies", "an unknown policy"),
+        *("a policy twice", "a profile twice", "a key of two algorithms"),
+    ],
+    indirect=True,
+)
+def test_profiles_that_cannot_be_served_are_refused(written: Path) -> None:
+    settings = load_settings(written)
+    with pytest.raises(Refused):
+        settings.profiles()
+
+
+@pytest.mark.parametrize("written", [POLICY + profile("a") + profile("b")], indirect=True)
+def test_profiles_may_share_a_key(written: Path) -> None:
+    assert [each.key for each in load_settings(written).profiles()] == ["k", "k"]
+
+
+# --- fronts ---------------------------------------------------------------------------------------
+
+
+def test_fronts_are_as_many_as_told_and_at_least_one() -> None:
+    assert Settings(fronts=7).front_count == 7
+    assert Settings().front_count >= 1
