@@ -284,6 +284,11 @@ def _lowest_bit(data: bytes, start: int, stop: int) -> int | None:
     return 8 * (stop - start - 1) - bits.bit_length() if bits else None
 
 
+def encode_status(status: PKIStatus) -> bytes:
+    """Render a TimeStampResp of a status alone, as `waiting` is."""
+    return der.sequence(der.sequence(der.integer(status)))
+
+
 def encode_rejection(failure: PKIFailureInfo, text: str) -> bytes:
     """Render a TimeStampResp of status rejection with one failure bit and one line of text."""
     octet, bit = divmod(failure, 8)

@@ -72,6 +72,7 @@ class BoxRole:
         listen = self._setting.settings.listen
         return [
             *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
+            *bind_tcp("tsp_tcp", listen.addresses, listen.tsp_tcp_port),
             *(bind_unix(name, Path(f"{name}.sock")) for name in ("stamp", "control")),
         ]
 
@@ -132,19 +133,23 @@ class BoxRole:
 
     def _facts(self) -> dict[str, object]:
         places = self._setting.places
-        host, port = next(
-            each.socket.getsockname()[:2] for each in self._listeners if each.name == "tsp_http"
-        )
         certificates: dict[str, str] = {}
         for profile in self._setting.settings.profiles():
             path = places.public / f"{profile.key}.pem"
             certificates.setdefault(profile.algorithm.value, str(path))
         return {
-            "tsp_http": f"http://{f'[{host}]' if ':' in host else host}:{port}/tsa",
+            "tsp_http": f"http://{self._address('tsp_http')}/tsa",
+            "tsp_tcp": self._address("tsp_tcp"),
             "ca_cert": str(places.public / ROOTS),
             "tsa_certs": certificates,
             "cli": str(Path(sys.executable).with_name("shiyin")),
         }
+
+    def _address(self, name: str) -> str:
+        """Give the first address of a listener as host:port."""
+        listener = next(each for each in self._listeners if each.name == name)
+        host, port = listener.socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def probe(url: str) -> bool:

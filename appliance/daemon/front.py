@@ -14,12 +14,19 @@ from twisted.logger import Logger
 from appliance.daemon.roles import Setting, close_ports
 from appliance.quantities import NS_PER_S
 from appliance.services.host_clock import read_host_clock
-from appliance.services.messages import PROTOCOL_VERSION, Hello, StampAnswer, StampReplies
+from appliance.services.messages import (
+    PROTOCOL_VERSION,
+    Hello,
+    PollReply,
+    StampAnswer,
+    StampReplies,
+)
 from appliance.services.reactor import ListeningPort
 from appliance.services.timestamping import StampDesk
 from appliance.wire.http import Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.tsp_http import timestamp_routes
+from appliance.wire.tsp_tcp import TspTcpFactory
 
 DRAIN_S = 5.0
 _FIRST_RETRY_S = 0.05
@@ -43,6 +50,8 @@ class FrontRole:
         self._site = Site(
             timestamp_routes(self._desk, default), clock=setting.reactor, wall_s=wall_s
         )
+        tcp_profile = setting.settings.tsp.tcp_profile or default
+        self._tcp = TspTcpFactory(self._desk, tcp_profile, clock=setting.reactor)
         self._ports: list[ListeningPort] = []
         self._decoder = msgspec.msgpack.Decoder(StampAnswer)
         self._signer = ClientService(
@@ -55,12 +64,13 @@ class FrontRole:
     async def start(self) -> None:
         """Open the ports and begin to look for the signer."""
         self._signer.startService()
-        for listener in self._setting.sockets("tsp_http"):
-            self._ports.append(
-                self._setting.reactor.adoptStreamPort(
-                    listener.socket.fileno(), listener.socket.family, self._site
+        for name, factory in (("tsp_http", self._site), ("tsp_tcp", self._tcp)):
+            for listener in self._setting.sockets(name):
+                self._ports.append(
+                    self._setting.reactor.adoptStreamPort(
+                        listener.socket.fileno(), listener.socket.family, factory
+                    )
                 )
-            )
 
     async def stop(self) -> None:
         """Close the ports, wait for the answers under way, hang up."""
@@ -73,9 +83,11 @@ class FrontRole:
     def _signer_protocol(self) -> FrameProtocol[Any]:
         return FrameProtocol(self._decoder, self._heard, closed=lambda _: self._desk.signer_left())
 
-    def _heard(self, line: FrameProtocol[Any], frame: Hello | StampReplies) -> None:
+    def _heard(self, line: FrameProtocol[Any], frame: Hello | StampReplies | PollReply) -> None:
         if isinstance(frame, StampReplies):
             self._desk.replies_arrived(frame)
+        elif isinstance(frame, PollReply):
+            self._desk.poll_answered(frame)
         elif frame.version == PROTOCOL_VERSION:
             self._desk.signer_arrived(frame, line.send)
         else:

@@ -52,10 +52,8 @@ class Process:
 
     def run(self) -> int:
         """Run until told to stop; gives the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
         self._reactor.callWhenRunning(self._launch)
-        run_profiled(os.environ, lambda: self._reactor.run(installSignalHandlers=False))
+        run_profiled(os.environ, self._reactor.run)
         return self.exit_code
 
     def stop(self) -> None:
@@ -70,6 +68,9 @@ class Process:
         self._reactor.callFromThread(self.stop)
 
     def _launch(self) -> None:
+        # After the reactor's own handlers, of which SIGCHLD's must stay.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._signalled)
         Deferred.fromCoroutine(self._start())
 
     async def _start(self) -> None:

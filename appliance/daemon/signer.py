@@ -6,7 +6,7 @@ import ctypes
 import hashlib
 import os
 import resource
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 from msgspec.msgpack import Decoder
@@ -28,10 +28,13 @@ from appliance.services.messages import (
     Facts,
     Hello,
     KeysAsk,
+    PollAsk,
+    PollReply,
     ProfileOffer,
-    StampBatch,
+    StampQuestion,
     StampReplies,
 )
+from appliance.services.polling import PatientIssuer, PollTable, owner_of
 from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start
@@ -93,6 +96,8 @@ class SignerRole:
         self._ports: list[ListeningPort] = []
         self._unlocked: Unlocked | None = None
         self._issuer: Issuer | None = None
+        self._patient: PatientIssuer | None = None
+        self._polls = PollTable(setting.reactor, os.urandom)
         self._clock: TimeReader | None = None
 
     async def start(self) -> None:
@@ -127,6 +132,12 @@ class SignerRole:
             read_clock=self._clock.read,
         )
         self._issuer.start()
+        self._patient = PatientIssuer(
+            self._issuer,
+            self._polls,
+            clock=self._setting.reactor,
+            patience_s=self._setting.settings.tsp.poll_after_ms / 1000,
+        )
         self._listen()
 
     async def stop(self) -> None:
@@ -194,7 +205,9 @@ class SignerRole:
 
     def _listen(self) -> None:
         uids = frozenset({0, os.getuid()})
-        stamp = FrameServer(Decoder(StampBatch), self._stamp, hello=self._hello, allowed_uids=uids)
+        stamp = FrameServer(
+            Decoder(StampQuestion), self._stamp, hello=self._hello, allowed_uids=uids
+        )
         control = FrameServer(
             Decoder(ControlQuestion), self._control, hello=self._hello, allowed_uids=uids
         )
@@ -210,13 +223,22 @@ class SignerRole:
         offers = (ProfileOffer(each.name, each.algorithm.value) for each in self._profiles)
         return Hello(PROTOCOL_VERSION, tuple(offers))
 
-    def _stamp(self, line: FrameProtocol[StampBatch], batch: StampBatch) -> None:
+    def _stamp(self, line: FrameProtocol[StampQuestion], question: StampQuestion) -> None:
         assert self._issuer is not None
+        assert self._patient is not None
 
-        def reply(responses: list[bytes]) -> None:
-            line.send(StampReplies(batch.batch, responses))
+        if isinstance(question, PollAsk):
+            answer = self._polls.take(question.reference, owner_of(question.client))
+            line.send(PollReply(question.batch, answer))
+            return
 
-        self._issuer.submit(batch.asks, reply)
+        def reply(responses: Sequence[bytes | int]) -> None:
+            line.send(StampReplies(question.batch, responses))
+
+        if question.may_poll:
+            self._patient.submit(question.asks, reply)
+        else:
+            self._issuer.submit(question.asks, reply)
 
     def _control(self, line: FrameProtocol[ControlQuestion], question: ControlQuestion) -> None:
         facts = self._keys() if isinstance(question, KeysAsk) else self._status()

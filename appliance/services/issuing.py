@@ -42,7 +42,7 @@ class _Job:
 
     responses: list[bytes]
     missing: int
-    done: Callable[[list[bytes]], None]
+    done: Callable[[Sequence[bytes]], None]
 
 
 @attrs.frozen
@@ -154,7 +154,7 @@ class Issuer:
         self._recording.close()
         self._recorder.join()
 
-    def submit(self, asks: Sequence[StampAsk], done: Callable[[list[bytes]], None]) -> None:
+    def submit(self, asks: Sequence[StampAsk], done: Callable[[Sequence[bytes]], None]) -> None:
         """Answer every ask; `done` gets the TimeStampResp octets in the same order."""
         if self._queued + len(asks) > QUEUE_LIMIT:
             done([_OVERLOAD] * len(asks))

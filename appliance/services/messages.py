@@ -6,6 +6,8 @@ frame on a connection is the server's Hello.
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -18,6 +20,7 @@ BATCH_LIMIT = 128
 
 Name = Annotated[str, Meta(max_length=64)]
 RequestOctets = Annotated[bytes, Meta(max_length=4096)]
+Number = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Client = Annotated[bytes, Meta(max_length=18)]
 
 
@@ -50,15 +53,42 @@ class StampAsk(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class StampBatch(Frame, frozen=True, array_like=True, tag="stamp"):
     """All that reached a front in one turn of its reactor."""
 
-    batch: Annotated[int, Meta(ge=0, lt=1 << 62)]
+    batch: Number
     asks: Annotated[list[StampAsk], Meta(min_length=1, max_length=BATCH_LIMIT)]
+    may_poll: bool = False
+
+
+class PollState(enum.IntEnum):
+    """What can be said of a poll reference when there is no answer to give."""
+
+    WAITING = 0
+    DELIVERED = 1
+    UNKNOWN = 2
+
+
+class PollAsk(Frame, frozen=True, array_like=True, tag="poll"):
+    """A question for an answer that was late: its reference, and who asks."""
+
+    batch: Number
+    reference: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    client: Client
+
+
+class PollReply(Frame, frozen=True, array_like=True, tag="polled"):
+    """The TimeStampResp octets, or why there are none."""
+
+    batch: int
+    answer: bytes | PollState
 
 
 class StampReplies(Frame, frozen=True, array_like=True, tag="stamped"):
-    """The TimeStampResp octets of a batch, in the order of its asks."""
+    """The TimeStampResp octets of a batch, in the order of its asks.
+
+    Where polling is allowed, a late answer is the reference under which it can be fetched.
+    """
 
     batch: int
-    responses: list[bytes]
+    responses: Sequence[bytes | int]
 
 
 class StatusAsk(Frame, frozen=True, array_like=True, tag="status?"):
@@ -75,7 +105,7 @@ class Facts(Frame, frozen=True, array_like=True, tag="facts"):
     facts: dict[str, object]
 
 
-StampQuestion = StampBatch
-StampAnswer = Hello | StampReplies
+StampQuestion = StampBatch | PollAsk
+StampAnswer = Hello | StampReplies | PollReply
 ControlQuestion = StatusAsk | KeysAsk
 ControlAnswer = Hello | Facts

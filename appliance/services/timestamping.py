@@ -6,8 +6,8 @@ in one commit.  Whatever goes wrong on the way is answered as a TimeStampResp wi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import attrs
 from twisted.logger import Logger
@@ -16,6 +16,9 @@ from appliance.asn1.tsp import encode_rejection
 from appliance.services.messages import (
     BATCH_LIMIT,
     Hello,
+    PollAsk,
+    PollReply,
+    PollState,
     ProfileOffer,
     StampAsk,
     StampBatch,
@@ -25,10 +28,14 @@ from appliance.services.reactor import Clock, DelayedCall
 from appliance.tsp.request import PKIFailureInfo
 
 Done = Callable[[bytes], None]
+DoneOrLate = Callable[[bytes | int], None]
+"""Takes a TimeStampResp, or the reference of one that is late."""
+Polled = Callable[[bytes | PollState], None]
+Send = Callable[[StampBatch | PollAsk], bool]
 
 REQUEST_LIMIT = 4096
 IN_FLIGHT_LIMIT = 8192
-CROSSINGS_PER_PROFILE = 2
+CROSSINGS_PER_QUEUE = 2
 """One batch is signed while the next is read: more would only make them smaller."""
 DEADLINE_S = 10.0
 
@@ -44,7 +51,7 @@ class _Crossing:
     """A batch at the signer: whose requests, who waits for them, and until when."""
 
     queue: _Queue
-    waiting: list[Done]
+    waiting: list[DoneOrLate]
     deadline: float
 
 
@@ -52,9 +59,18 @@ class _Crossing:
 class _Queue:
     """The requests of one profile: those not sent yet, and how many batches are at the signer."""
 
+    may_poll: bool
     asks: list[StampAsk] = attrs.Factory(list)
-    waiting: list[Done] = attrs.Factory(list)
+    waiting: list[DoneOrLate] = attrs.Factory(list)
     crossings: int = 0
+
+
+@attrs.frozen(eq=False)
+class _Poll:
+    """A poll at the signer."""
+
+    done: Polled
+    deadline: float
 
 
 class StampDesk:
@@ -69,8 +85,9 @@ class StampDesk:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._send: Callable[[StampBatch], bool] | None = None
-        self._queues: defaultdict[str, _Queue] = defaultdict(_Queue)
+        self._send: Send | None = None
+        self._queues: dict[tuple[str, bool], _Queue] = {}
+        self._polls: dict[int, _Poll] = {}
         self._crossings: dict[int, _Crossing] = {}
         self._in_flight = 0
         self._next_batch = 0
@@ -88,7 +105,7 @@ class StampDesk:
         """Tell whether requests are under way."""
         return self._in_flight > 0
 
-    def signer_arrived(self, hello: Hello, send: Callable[[StampBatch], bool]) -> None:
+    def signer_arrived(self, hello: Hello, send: Send) -> None:
         """Begin to use a signer that has greeted."""
         self.profiles = hello.profiles
         self._send = send
@@ -97,14 +114,43 @@ class StampDesk:
         """Answer all that was on its way: recorded or not, no token of it has left."""
         self._send = None
         crossings, self._crossings = self._crossings, {}
-        queues, self._queues = self._queues, defaultdict(_Queue)
+        queues, self._queues = self._queues, {}
+        polls, self._polls = self._polls, {}
         for crossing in crossings.values():
             self._settle(crossing.waiting, [_LOST] * len(crossing.waiting))
         for queue in queues.values():
             self._settle(queue.waiting, [_LOST] * len(queue.waiting))
+        for poll in polls.values():
+            poll.done(PollState.UNKNOWN)
 
     def submit(self, profile: str, request: bytes, client: bytes, done: Done) -> None:
         """Ask for a timestamp; `client` is the packed address and port, for the ledger."""
+        # Where polling is not allowed the signer never answers by a reference.
+        self._submit((profile, False), request, client, cast("DoneOrLate", done))
+
+    def submit_patiently(
+        self, profile: str, request: bytes, client: bytes, done: DoneOrLate
+    ) -> None:
+        """Ask as `submit` does, for a client that can come back for a late answer."""
+        self._submit((profile, True), request, client, done)
+
+    def poll(self, reference: int, client: bytes, done: Polled) -> None:
+        """Ask for the answer that was late under `reference`."""
+        number = self._next_batch
+        self._next_batch += 1
+        if (
+            self._send is None
+            or len(self._polls) >= IN_FLIGHT_LIMIT
+            or not self._send(PollAsk(number, reference, client))
+        ):
+            done(PollState.WAITING)
+            return
+        self._polls[number] = _Poll(done, self._clock.seconds() + DEADLINE_S)
+        self._watch()
+
+    def _submit(
+        self, key: tuple[str, bool], request: bytes, client: bytes, done: DoneOrLate
+    ) -> None:
         if len(request) > REQUEST_LIMIT:
             done(_OVERSIZE)
             return
@@ -115,12 +161,20 @@ class StampDesk:
             done(_OVERLOAD)
             return
         self._in_flight += 1
-        queue = self._queues[profile]
-        queue.asks.append(StampAsk(profile, request, client))
+        queue = self._queues.get(key)
+        if queue is None:
+            queue = self._queues[key] = _Queue(key[1])
+        queue.asks.append(StampAsk(key[0], request, client))
         queue.waiting.append(done)
-        if self._flush_call is None and queue.crossings < CROSSINGS_PER_PROFILE:
+        if self._flush_call is None and queue.crossings < CROSSINGS_PER_QUEUE:
             # Zero delay: the call comes when everything this turn's poll brought has been read.
             self._flush_call = self._clock.callLater(0, self._flush)
+
+    def poll_answered(self, reply: PollReply) -> None:
+        """Hand the signer's answer to whoever polled."""
+        poll = self._polls.pop(reply.batch, None)
+        if poll is not None:
+            poll.done(reply.answer)
 
     def replies_arrived(self, replies: StampReplies) -> None:
         """Hand the signer's answers to those who wait; a late or unknown batch is dropped."""
@@ -132,7 +186,7 @@ class StampDesk:
         responses = replies.responses
         if len(responses) != len(crossing.waiting):
             self._log.error("the signer answered another number of requests than it was asked")
-            responses = [_LOST] * len(crossing.waiting)
+            responses = [_LOST for _ in crossing.waiting]
         self._settle(crossing.waiting, responses)
 
     def _flush(self) -> None:
@@ -142,20 +196,23 @@ class StampDesk:
 
     def _cross(self, queue: _Queue) -> None:
         """Send what a queue holds, as far as its batches at the signer leave room."""
-        while queue.asks and queue.crossings < CROSSINGS_PER_PROFILE:
+        while queue.asks and queue.crossings < CROSSINGS_PER_QUEUE:
             asks, queue.asks = queue.asks[:BATCH_LIMIT], queue.asks[BATCH_LIMIT:]
             waiting, queue.waiting = queue.waiting[:BATCH_LIMIT], queue.waiting[BATCH_LIMIT:]
             batch = self._next_batch
             self._next_batch += 1
-            if self._send is None or not self._send(StampBatch(batch, asks)):
+            if self._send is None or not self._send(StampBatch(batch, asks, queue.may_poll)):
                 self._settle(waiting, [_LOST] * len(waiting))
                 continue
             queue.crossings += 1
             self._crossings[batch] = _Crossing(queue, waiting, self._clock.seconds() + DEADLINE_S)
-            if self._deadline_call is None:
-                self._deadline_call = self._clock.callLater(1.0, self._expire)
+            self._watch()
 
-    def _settle(self, waiting: Sequence[Done], responses: Sequence[bytes]) -> None:
+    def _watch(self) -> None:
+        if self._deadline_call is None:
+            self._deadline_call = self._clock.callLater(1.0, self._expire)
+
+    def _settle(self, waiting: Sequence[DoneOrLate], responses: Sequence[bytes | int]) -> None:
         self._in_flight -= len(waiting)
         for done, response in zip(waiting, responses, strict=True):
             done(response)
@@ -171,5 +228,7 @@ class StampDesk:
             # What gathered behind a late batch has waited as long.
             waiting, queue.waiting, queue.asks = [*crossing.waiting, *queue.waiting], [], []
             self._settle(waiting, [_LATE] * len(waiting))
-        if self._crossings:
-            self._deadline_call = self._clock.callLater(1.0, self._expire)
+        for number in [number for number, poll in self._polls.items() if poll.deadline <= now]:
+            self._polls.pop(number).done(PollState.WAITING)
+        if self._crossings or self._polls:
+            self._watch()

@@ -8,22 +8,19 @@ refused (411), which also closes the door on request smuggling.
 
 from __future__ import annotations
 
-import socket
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from wsgiref.handlers import format_date_time
 
 import attrs
 import httptools
-from twisted.internet.interfaces import IAddress, ISSLTransport, ITCPTransport
-from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import LoopingCall
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.services.reactor import Clock, StreamTransport
-from appliance.wire.addresses import pack_client
+from appliance.wire.connections import DirectSender, Door
 from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, path_of, problem
 
 __all__ = ["Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
@@ -85,15 +82,12 @@ class Route:
     deadline_s: float = 10.0
 
 
-class Site(Factory):
+class Site(Door):
     """The routes of one port and the connections open on it.
 
     `routes` maps a path to methods; a path ending in `/` takes one more segment, which the handler
     finds as `request.parameter`.  `wall_s` tells Unix seconds for the Date header (RFC 9110 6.6.1).
     """
-
-    noisy = False
-    _log = Logger()
 
     def __init__(
         self,
@@ -103,51 +97,20 @@ class Site(Factory):
         wall_s: Callable[[], float],
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        super().__init__(clock, limits)
         self.routes = routes
-        self.clock = clock
         self.limits = limits
-        self.connections: set[HttpConnection] = set()
-        self.refused_connections = 0
         self._wall_s = wall_s
-        self._per_source: Counter[str] = Counter()
         self._heads: dict[tuple[int, str, tuple[str, ...], bool], bytes] = {}
-        self._sweep = LoopingCall(self._tick)
-        self._sweep.clock = clock  # type: ignore[assignment]
 
-    def doStart(self) -> None:
-        """Start the sweep that ends late connections and renews the Date header."""
-        super().doStart()
-        if not self._sweep.running:
-            self._sweep.start(1.0).addErrback(self._sweep_failed)
+    def connect(self, peer: str, client: bytes) -> Protocol:
+        """Make the protocol of an accepted connection."""
+        return HttpConnection(self, peer, client)
 
-    def doStop(self) -> None:
-        """Stop the sweep with the last port."""
-        super().doStop()
-        if self._sweep.running and not self.numPorts:
-            self._sweep.stop()
-
-    def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
-        """Accept a connection unless the listener or its source is at its limit."""
-        source, port = str(getattr(addr, "host", "")), int(getattr(addr, "port", 0))
-        if (
-            len(self.connections) >= self.limits.connections
-            or self._per_source[source] >= self.limits.connections_per_source
-        ):
-            self.refused_connections += 1
-            return None
-        return HttpConnection(self, source, pack_client(source, port))
-
-    def opened(self, connection: HttpConnection) -> None:
-        """Count a connection in."""
-        self.connections.add(connection)
-        self._per_source[connection.peer] += 1
-
-    def closed(self, connection: HttpConnection) -> None:
-        """Count a connection out."""
-        self.connections.discard(connection)
-        self._per_source[connection.peer] -= 1
-        if not self._per_source[connection.peer]:
-            del self._per_source[connection.peer]
+    def tick(self) -> None:
+        """Renew the Date header, and expire what is late."""
+        self._heads.clear()
+        super().tick()
 
     def route(self, path: str, method: str) -> tuple[Route, str] | Response:
         """Find the route and its parameter, or the answer that says there is none."""
@@ -182,15 +145,6 @@ class Site(Factory):
         ]
         return "\r\n".join(lines).encode("latin-1")
 
-    def _tick(self) -> None:
-        self._heads.clear()
-        now = self.clock.seconds()
-        for connection in [each for each in self.connections if each.deadline < now]:
-            connection.expire()
-
-    def _sweep_failed(self, failure: Failure) -> None:
-        self._log.failure("the connection sweep ended", failure)
-
 
 class HttpConnection(Protocol):
     """One connection: parses requests, keeps replies in order, has a deadline in every state."""
@@ -218,7 +172,7 @@ class HttpConnection(Protocol):
         self._refused = False
         self._reading = True
         self._writable = True
-        self._direct: socket.socket | None = None
+        self._send: Callable[[bytes], None]
 
     # --- Twisted calls -------------------------------------------------------------------
 
@@ -226,10 +180,7 @@ class HttpConnection(Protocol):
         """Count in, and hear from the transport when its buffer is full."""
         self.site.opened(self)
         self.transport.registerProducer(self, True)
-        if ITCPTransport.providedBy(self.transport) and not ISSLTransport.providedBy(
-            self.transport
-        ):
-            self._direct = self.transport.getHandle()
+        self._send = DirectSender(self.transport).send
 
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002  the reason of a lost connection changes nothing
         """Count out; replies still to come are dropped."""
@@ -348,22 +299,6 @@ class HttpConnection(Protocol):
             self.transport.loseConnection()
         else:
             self._steer()
-
-    def _send(self, octets: bytes) -> None:
-        """Send now if the socket takes it all; a peer that once did not is buffered for good.
-
-        Through the reactor a reply costs three more system calls, a third of the front's time.
-        """
-        if self._direct is not None:
-            try:
-                sent = self._direct.send(octets)
-            except OSError:
-                sent = 0  # full, or broken, which the transport finds out for itself
-            if sent == len(octets):
-                return
-            octets = octets[sent:]
-            self._direct = None
-        self.transport.write(octets)
 
     def expire(self) -> None:
         """End a late connection: a client amid a request is told, an idle one is just closed."""

@@ -6,6 +6,8 @@ from http import HTTPStatus
 
 import attrs
 
+from appliance.wire.connections import ConnectionLimits
+
 
 @attrs.frozen
 class Response:
@@ -31,15 +33,11 @@ def problem(
 
 
 @attrs.frozen
-class Limits:
-    """What one listener grants: octets, seconds and numbers of connections."""
+class Limits(ConnectionLimits):
+    """What one HTTP listener grants beside."""
 
     head_octets: int = 8 * 1024
     head_deadline_s: float = 10.0
-    idle_s: float = 60.0
-    write_deadline_s: float = 30.0
-    connections: int = 4096
-    connections_per_source: int = 512
     pipeline: int = 64
 
 

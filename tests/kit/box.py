@@ -21,6 +21,7 @@ LOG_TAIL_OCTETS = 8 * 1024
 SETTINGS = """\
 [listen]
 tsp_http_port = 0
+tsp_tcp_port = 0
 """
 
 
@@ -91,7 +92,7 @@ class Box:
 def start_box(state: Path, settings: str = SETTINGS) -> Box:
     """Start a box and wait until a stamp asked of it would be granted."""
     state.mkdir(parents=True, exist_ok=True)
-    config = state.with_suffix(".toml")
+    config = state / "settings.toml"
     config.write_text(settings, "utf-8")
     command = [str(ROOT / "tools" / "run"), "--state", str(state), "--config", str(config)]
     with (state / "supervisor.log").open("ab") as log:
