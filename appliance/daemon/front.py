@@ -55,7 +55,7 @@ class FrontRole:
         self._ports: list[ListeningPort] = []
         self._decoder = msgspec.msgpack.Decoder(StampAnswer)
         self._signer = ClientService(
-            cast("Any", UNIXClientEndpoint(setting.reactor, str(setting.places.socket("stamp")))),
+            cast("Any", UNIXClientEndpoint(setting.reactor, setting.places.socket("stamp").name)),
             cast("Any", Factory.forProtocol(self._signer_protocol)),
             retryPolicy=backoffPolicy(_FIRST_RETRY_S, _LAST_RETRY_S),
             clock=setting.reactor,

@@ -7,9 +7,11 @@ LISTEN_FDNAMES names them.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -18,6 +20,9 @@ from appliance.errors import Fault, Malformed
 
 FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
+
+_NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+_DRAWS = 8
 
 
 @attrs.frozen
@@ -31,19 +36,40 @@ class Listener:
 def bind_tcp(name: str, addresses: Sequence[str], port: int) -> list[Listener]:
     """Bind one port on several addresses; port 0 takes a free one and uses it for all.
 
-    An address family this host lacks is left out; at least one address must be had.
+    An address family this host lacks is left out; at least one address must be had.  Raises Fault
+    when not, and when a port is taken.
     """
-    bound: list[Listener] = []
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    draws_left = 1 if port else _DRAWS
+    while True:
+        draws_left -= 1
         try:
-            listening = _bind(family, (address, port))
+            return [Listener(name, listening) for listening in _bind_all(addresses, port)]
         except OSError as error:
-            if bound or address != addresses[-1]:
+            # A number that one family had free may be taken in the other: draw again.
+            if error.errno != errno.EADDRINUSE or not draws_left:
+                where = f"{', '.join(addresses)} port {port}"
+                raise Fault(f"cannot listen on {where}: {error.strerror}") from error
+
+
+def _bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
+    bound: list[socket.socket] = []
+    missing: OSError | None = None
+    with ExitStack() as undo:
+        for address in addresses:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            try:
+                listening = _bind(family, (address, port))
+            except OSError as error:
+                if error.errno not in _NO_SUCH_FAMILY:
+                    raise
+                missing = error
                 continue
-            raise Fault(f"cannot listen on {address} port {port}: {error.strerror}") from error
-        port = listening.getsockname()[1]
-        bound.append(Listener(name, listening))
+            undo.callback(listening.close)
+            port = listening.getsockname()[1]
+            bound.append(listening)
+        if missing is not None and not bound:
+            raise missing
+        undo.pop_all()
     return bound
 
 
@@ -74,15 +100,27 @@ def _bind(family: int, address: tuple[str, int] | str) -> socket.socket:
 
 
 def inherited(environment: Mapping[str, str]) -> list[Listener]:
-    """Take the listeners a supervisor passed.  Raises Malformed when the variables disagree."""
-    count = int(environment.get("LISTEN_FDS", "0"))
+    """Take the listeners a supervisor passed.
+
+    Raises Malformed when the variables disagree with one another or with what was passed.
+    """
     names = environment.get("LISTEN_FDNAMES", "").split(":")
-    pid = environment.get("LISTEN_PID")
-    if count == 0 or (pid is not None and int(pid) != os.getpid()):
+    try:
+        count = int(environment.get("LISTEN_FDS", "0"))
+        pid = int(environment.get("LISTEN_PID", os.getpid()))
+    except ValueError as error:
+        raise Malformed("LISTEN_FDS and LISTEN_PID are numbers") from error
+    if count == 0 or pid != os.getpid():
         return []
     if len(names) != count:
         raise Malformed("LISTEN_FDNAMES does not name every descriptor of LISTEN_FDS")
-    return [
-        Listener(name, socket.socket(fileno=FIRST_DESCRIPTOR + index))
-        for index, name in enumerate(names)
-    ]
+    return [Listener(name, _adopt(FIRST_DESCRIPTOR + at)) for at, name in enumerate(names)]
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    try:
+        listening = socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise Malformed(f"descriptor {descriptor} of LISTEN_FDS is no socket") from error
+    listening.setblocking(False)  # systemd passes blocking ones (systemd.service(5), NonBlocking=)
+    return listening

@@ -41,7 +41,7 @@ def _line(role: str, level: str, event: LogEvent) -> dict[str, str]:
     }
     for name, value in event.items():
         if not name.startswith("log_") and name not in _OUR_FIELDS:
-            line[name] = str(value)
+            line.setdefault(name, str(value))
     failure = event.get("log_failure")
     if failure is not None:
         line["trace"] = failure.getTraceback(detail="brief")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
+
+from appliance.wire.ipc import socket_address
 
 
 def notify(environment: Mapping[str, str], *lines: str) -> None:
@@ -13,9 +17,10 @@ def notify(environment: Mapping[str, str], *lines: str) -> None:
     if not address:
         return
     message = "\n".join((*lines, f"MAINPID={os.getpid()}"))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.settimeout(1.0)
-        try:
-            line.sendto(message.encode(), address.replace("@", "\0", 1))
-        except OSError:
+        if address.startswith("@"):  # an abstract name (unix(7))
+            line.sendto(message.encode(), "\0" + address[1:])
             return
+        with socket_address(Path(address)) as reachable:
+            line.sendto(message.encode(), reachable)

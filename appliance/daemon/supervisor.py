@@ -58,7 +58,10 @@ class Child(ProcessProtocol):
         """Spawn the process; its standard input ends when we do, which tells it to go."""
         self._restart = None
         self._started_at = self._supervisor.reactor.seconds()
-        self._supervisor.spawn(self)
+        try:
+            self._supervisor.spawn(self)
+        except OSError as error:
+            self._ended(f"it could not be started: {error.strerror}")
 
     def stop(self, signal: str) -> None:
         """Send TERM or KILL to it; a restart that was due is called off."""
@@ -73,10 +76,13 @@ class Child(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """Start it again, later each time it dies young."""
+        self._ended(reason.getErrorMessage())
+
+    def _ended(self, why: str) -> None:
         self.pid = None
         self.is_ready = False
         if not self._supervisor.is_stopping:
-            self._log.error("a role ended", role=self.role.title, why=reason.getErrorMessage())
+            self._log.error("a role ended", child=self.role.title, why=why)
             lived = self._supervisor.reactor.seconds() - self._started_at
             if lived > STEADY_AFTER_S:
                 self._pause_s = FIRST_RESTART_S
@@ -151,7 +157,8 @@ class Supervisor(DatagramProtocol):
         lines = datagram.decode("utf-8", "replace").split("\n")
         fields = dict(line.partition("=")[::2] for line in lines)
         for child in self.children:
-            if str(child.pid) == fields.get("MAINPID") and fields.get("READY") == "1":
+            is_sender = child.pid is not None and fields.get("MAINPID") == str(child.pid)
+            if is_sender and fields.get("READY") == "1":
                 child.is_ready = True
                 self.changed()
 

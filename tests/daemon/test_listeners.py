@@ -1,0 +1,150 @@
+"""Listening sockets: bound once, passed on by systemd's protocol, adopted."""
+
+import os
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from appliance.daemon.listeners import FIRST_DESCRIPTOR, Listener, bind_tcp, bind_unix, inherited
+from appliance.errors import Fault, Malformed
+
+
+def close(listeners: list[Listener]) -> None:
+    for listener in listeners:
+        listener.socket.close()
+
+
+def ports(listeners: list[Listener]) -> list[int]:
+    return [listener.socket.getsockname()[1] for listener in listeners]
+
+
+# --- binding --------------------------------------------------------------------------------------
+
+
+def test_a_free_port_is_the_same_in_both_families() -> None:
+    bound = bind_tcp("tsp", ("127.0.0.1", "::1"), 0)
+    assert [each.socket.family for each in bound] == [socket.AF_INET, socket.AF_INET6]
+    assert len(set(ports(bound))) == 1
+    assert all(not each.socket.getblocking() for each in bound)
+    close(bound)
+
+
+def test_the_first_family_may_be_ipv6() -> None:
+    bound = bind_tcp("tsp", ("::1", "127.0.0.1"), 0)
+    assert len(bound) == 2
+    close(bound)
+
+
+def test_an_address_that_this_host_lacks_is_left_out() -> None:
+    bound = bind_tcp("tsp", ("2001:db8::1", "127.0.0.1"), 0)
+    assert [each.socket.family for each in bound] == [socket.AF_INET]
+    close(bound)
+    bound = bind_tcp("tsp", ("127.0.0.1", "2001:db8::1"), 0)
+    assert [each.socket.family for each in bound] == [socket.AF_INET]
+    close(bound)
+
+
+def test_no_address_at_all_is_a_fault() -> None:
+    with pytest.raises(Fault, match="2001:db8::1"):
+        bind_tcp("tsp", ("2001:db8::1", "2001:db8::2"), 0)
+
+
+@pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])
+def test_a_port_taken_in_one_family_is_a_fault_and_leaves_nothing_bound(taken: str) -> None:
+    holder = bind_tcp("other", (taken,), 0)
+    (port,) = ports(holder)
+    with pytest.raises(Fault, match="Address already in use"):
+        bind_tcp("tsp", ("127.0.0.1", "::1"), port)
+    close(holder)
+    close(bind_tcp("tsp", ("127.0.0.1", "::1"), port))
+
+
+def test_a_unix_socket_is_for_its_owner_and_replaces_an_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "stamp.sock"
+    mask = os.umask(0)
+    try:
+        for _ in range(2):
+            listener = bind_unix("stamp", path)
+            listener.socket.close()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert os.umask(0) == 0
+    finally:
+        os.umask(mask)
+
+
+# --- inheriting -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def passed() -> Iterator[None]:
+    """Put two blocking sockets where systemd puts them, and what was there back again."""
+    wanted = (FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + 1)
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in wanted]
+    high = [os.dup2(each.fileno(), 200 + at) for at, each in enumerate(sockets)]
+    for each in sockets:
+        each.close()
+    kept = {number: os.dup(number) for number in wanted if Path(f"/proc/self/fd/{number}").exists()}
+    for number, source in zip(wanted, high, strict=True):
+        os.dup2(source, number)
+        os.close(source)
+    yield
+    for number in wanted:
+        if number in kept:
+            os.dup2(kept[number], number)
+            os.close(kept[number])
+        else:
+            os.close(number)
+
+
+def detach(listeners: list[Listener]) -> None:
+    for listener in listeners:
+        listener.socket.detach()
+
+
+@pytest.mark.usefixtures("passed")
+@pytest.mark.parametrize("pid", [{}, {"LISTEN_PID": str(os.getpid())}])
+def test_listeners_are_taken_by_name_and_never_block(pid: Mapping[str, str]) -> None:
+    found = inherited({"LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b", **pid})
+    names = [(each.name, each.socket.fileno()) for each in found]
+    blocking = [each.socket.getblocking() for each in found]
+    detach(found)
+    assert names == [("a", 3), ("b", 4)]
+    assert blocking == [False, False]
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"LISTEN_FDS": "0", "LISTEN_FDNAMES": ""},
+        {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "a", "LISTEN_PID": "1"},
+    ],
+    ids=["nothing", "none", "for another process"],
+)
+def test_what_is_not_for_us_is_left(environment: Mapping[str, str]) -> None:
+    assert inherited(environment) == []
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "a"},
+        {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "a:b"},
+        {"LISTEN_FDS": "2"},
+        {"LISTEN_FDS": "many", "LISTEN_FDNAMES": "a"},
+        {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "a", "LISTEN_PID": "me"},
+        {"LISTEN_FDS": "-1", "LISTEN_FDNAMES": "a"},
+    ],
+)
+def test_variables_that_disagree_are_malformed(environment: Mapping[str, str]) -> None:
+    with pytest.raises(Malformed):
+        inherited(environment)
+
+
+def test_a_descriptor_that_was_not_passed_is_malformed() -> None:
+    names = ":".join("x" * 1000)
+    with pytest.raises(Malformed, match="no socket"):
+        inherited({"LISTEN_FDS": "1000", "LISTEN_FDNAMES": names})
