@@ -5,7 +5,7 @@ from benches.box import free_ports
 from benches.figures import percentile
 from benches.processes import busy_ticks, cpu_ticks, pss_kib
 from benches.profile import Row, rows_by_role
-from benches.queries import PROFILE_HASHES, http_query, make_queries
+from benches.queries import PROFILE_HASHES, make_queries
 from benches.references import Reference, sign_per_s
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,17 +31,6 @@ def test_no_two_queries_are_alike():
     assert len({request.imprint for request in requests}) == 500
     assert {request.hash_algorithm for request in requests} == {PROFILE_HASHES["sm2"]}
     assert all(request.cert_req for request in requests)
-
-
-def test_a_query_is_posted_with_its_length():
-    head, _, body = http_query("h:1", "/tsa/sm2", b"12345").partition(b"\r\n\r\n")
-    assert head.split(b"\r\n") == [
-        b"POST /tsa/sm2 HTTP/1.1",
-        b"Host: h:1",
-        b"Content-Type: application/timestamp-query",
-        b"Content-Length: 5",
-    ]
-    assert body == b"12345"
 
 
 @pytest.mark.parametrize(

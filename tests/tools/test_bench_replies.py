@@ -1,7 +1,8 @@
 import pytest
 from benches.load import Exchange
 from benches.queries import make_queries
-from benches.replies import GEN_TIME_SLACK_US, Judge, Judgement, http_body
+from benches.replies import GEN_TIME_SLACK_US, Judge, Judgement
+from benches.transports import http_body
 from kit.authority import STAMPED_AT, authority
 from kit.tokens import Recipe, tst_info
 
@@ -9,7 +10,6 @@ from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIFailureInfo, decode_request, encode_rejection
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
-from appliance.errors import Malformed
 from appliance.quantities import Utc
 from appliance.tsp.verification import Trust
 
@@ -99,9 +99,3 @@ def test_what_is_no_response_is_a_fault():
     assert faults(unavailable) == {"HTTP/1.1 503 Service Unavailable": 1}
     found = judge(exchange(0, b"\x30\x00"))
     assert (found.tokens, found.rejected, sum(found.faults.values())) == (0, 0, 1)
-
-
-def test_only_a_200_has_a_body():
-    with pytest.raises(Malformed):
-        http_body(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-    assert http_body(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab") == b"ab"

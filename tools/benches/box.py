@@ -28,6 +28,7 @@ class Ready(msgspec.Struct, frozen=True):
     """What a bench takes from ready.json."""
 
     tsp_http: str
+    tsp_tcp: str
     ca_cert: str
     pids: dict[str, list[int]]
 

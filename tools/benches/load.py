@@ -10,7 +10,6 @@ import contextlib
 import functools
 import gc
 import itertools
-import re
 import select
 import socket
 import time
@@ -23,14 +22,11 @@ import msgspec
 
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_S
+from benches.transports import Split
 
 RECEIVE_OCTETS = 64 * 1024
 STALL_S = 10.0
 _CONNECT_S = 5.0
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r", re.IGNORECASE)
-
-Split = Callable[[bytes], tuple[list[bytes], bytes]]
-"""Cuts received octets into whole replies and what is left over."""
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):
@@ -51,21 +47,10 @@ class Run:
     client_cpu_s: float
     lost: int
 
-
-def split_http(received: bytes) -> tuple[list[bytes], bytes]:
-    """Cut HTTP/1.1 replies apart by Content-Length.  Raises Malformed for one without."""
-    replies: list[bytes] = []
-    start, end = 0, len(received)
-    while start < end and (head_end := received.find(b"\r\n\r\n", start)) >= 0:
-        length = _CONTENT_LENGTH.search(received, start, head_end + 1)
-        if length is None:
-            raise Malformed("an HTTP reply without Content-Length")
-        stop = head_end + 4 + int(length[1])
-        if stop > end:
-            break
-        replies.append(received[start:stop])
-        start = stop
-    return replies, received[start:]
+    @property
+    def per_s(self) -> float:
+        """Replies a second, of whatever worth."""
+        return len(self.exchanges) / self.seconds
 
 
 class _Connection:
@@ -118,10 +103,10 @@ class Load:
         return self._run(self._drive, seconds)
 
     def pace(self, per_s: float, seconds: float) -> Run:
-        """Ask at an even rate, one query at a time on a connection.
+        """Ask at an even rate, as long as no connection has more than `depth` queries under way.
 
-        A query counts as sent when it is due, so one that has to wait for a connection is late by
-        that much; the kernel's timer lets each be up to 1 ms late.
+        A query counts as sent when it is due, so one that has to wait is late by that much; the
+        kernel's timer lets each be up to 1 ms late.
         """
         return self._run(functools.partial(self._drip, int(NS_PER_S / per_s)), seconds)
 
@@ -152,7 +137,7 @@ class Load:
                     under_way -= self._drop(connection)
 
     def _drip(self, interval_ns: int, until_ns: int, exchanges: list[Exchange]) -> None:
-        idle = deque(self._connections.values())
+        idle = deque(list(self._connections.values()) * self._depth)
         due_ns, under_way = time.perf_counter_ns(), 0
         while due_ns < until_ns or under_way:
             now_ns = time.perf_counter_ns()
@@ -174,12 +159,11 @@ class Load:
                 under_way -= heard
 
     def _begin(self, connection: _Connection, count: int, now_ns: int) -> int:
-        """Send a connection's first queries, and count them."""
+        """Send queries, and give by how many more are under way: fewer when that fails."""
         try:
             self._ask(connection, count, now_ns)
         except OSError:
-            self._drop(connection)
-            return 0
+            return count - self._drop(connection)
         return count
 
     def _turn(self, connection: _Connection, until_ns: int, exchanges: list[Exchange]) -> int:
@@ -212,11 +196,13 @@ class Load:
         connection.send(b"".join(octets))
 
     def _drop(self, connection: _Connection) -> int:
-        """Close a connection and count the queries lost with it."""
-        del self._connections[connection.socket.fileno()]
+        """Close a connection, if it still is open, and count the queries lost with it."""
+        self._connections.pop(connection.socket.fileno(), None)
         connection.socket.close()
-        self._lost += len(connection.asked)
-        return len(connection.asked)
+        lost = len(connection.asked)
+        connection.asked.clear()
+        self._lost += lost
+        return lost
 
     def _drop_silent(self) -> None:
         for connection in [each for each in self._connections.values() if each.asked]:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benches.figures import Report, note
-from benches.queries import PROFILE_HASHES, make_queries
+from benches.queries import DEFAULT_PROFILE, PROFILE_HASHES, make_queries
 from benches.references import machine
-from benches.tsp import QUERIES, demo_target, http_load
+from benches.transports import HTTP, TRANSPORTS
+from benches.tsp import QUERIES, demo_target, make_load
 
 _US_PER_S = 1_000_000
 
@@ -34,27 +35,31 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile-role", choices=("signer", "front", "timed"), help="one role only"
     )
-    parser.add_argument("--profile", choices=PROFILE_HASHES, default="sm2")
-    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--transport", choices=TRANSPORTS, default=HTTP.name)
+    parser.add_argument("--profile", choices=PROFILE_HASHES, default=DEFAULT_PROFILE)
+    parser.add_argument("--connections", type=int)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--top", type=int, default=25, help="functions by own time")
 
 
 def run(chosen: argparse.Namespace) -> Report:
     """Load a box whose roles profile themselves, and read what they leave when they stop."""
+    transport = TRANSPORTS[chosen.transport]
+    connections = chosen.connections or transport.connections
     queries = make_queries(QUERIES, PROFILE_HASHES[chosen.profile])
     with tempfile.TemporaryDirectory(prefix="shiyin-profile-") as folder:
-        with demo_target({"SHIYIN_PROFILE": folder}) as target:
+        with demo_target(transport, {"SHIYIN_PROFILE": folder}) as target:
             note(f"{chosen.seconds:g} s of load under the profiler")
-            with http_load(target, chosen.profile, queries, depth=1) as load:
-                load.connect(*target.address, chosen.connections)
+            with make_load(target, chosen.profile, queries) as load:
+                load.connect(*target.address, connections)
                 tokens = len(load.press(chosen.seconds).exchanges)
         rows = rows_by_role(Path(folder).glob("*.prof"))
     wanted = [chosen.profile_role] if chosen.profile_role else [*rows]
     return {
         "bench": "profile",
         "profile": chosen.profile,
-        "connections": chosen.connections,
+        "transport": transport.name,
+        "connections": connections,
         "tokens": tokens,
         "own_us_per_token": {role: _top(rows.get(role, []), tokens, chosen.top) for role in wanted},
         "machine": machine(),

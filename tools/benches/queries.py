@@ -12,6 +12,7 @@ _NONCE_OCTETS = 8
 _FIRST_NONCE = 1 << 62  # all nonces are of eight octets, so that all queries have one length
 _RANDOM_BITS = 32
 
+DEFAULT_PROFILE = "sm2"
 PROFILE_HASHES = {
     "sm2": oids.SM3,
     "gmt": oids.SM3,
@@ -36,14 +37,3 @@ def make_queries(count: int, hash_algorithm: str) -> list[bytes]:
 def _nonce(index: int) -> bytes:
     low = int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
     return (_FIRST_NONCE + (index << _RANDOM_BITS) + low).to_bytes(_NONCE_OCTETS, "big")
-
-
-def http_query(host: str, path: str, query: bytes) -> bytes:
-    """Wrap a query as an HTTP/1.1 request on a connection that stays open.  RFC 3161 3.4."""
-    head = (
-        f"POST {path} HTTP/1.1\r\n"
-        f"Host: {host}\r\n"
-        "Content-Type: application/timestamp-query\r\n"
-        f"Content-Length: {len(query)}\r\n\r\n"
-    )
-    return head.encode("ascii") + query

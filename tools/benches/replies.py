@@ -49,13 +49,6 @@ class Judgement:
     faults: dict[str, int]
 
 
-def http_body(reply: bytes) -> bytes:
-    """Give the body of a whole HTTP reply.  Raises Malformed unless its status is 200."""
-    if not reply.startswith(b"HTTP/1.1 200 "):
-        raise Malformed(reply.split(b"\r\n", 1)[0][:60].decode("ascii", "replace"))
-    return reply[reply.index(b"\r\n\r\n") + 4 :]
-
-
 def epoch_us() -> int:
     """Give the POSIX time, in microseconds, at which this machine's monotonic clock was zero."""
     return (time.time_ns() - time.perf_counter_ns()) // NS_PER_US

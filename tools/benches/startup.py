@@ -9,13 +9,12 @@ from pathlib import Path
 from benches.box import Box, running_box
 from benches.figures import Report, note
 from benches.processes import pss_kib_by_role
-from benches.queries import PROFILE_HASHES, make_queries
+from benches.queries import DEFAULT_PROFILE, PROFILE_HASHES, make_queries
 from benches.references import machine
-from benches.tsp import Target, http_load
+from benches.transports import HTTP
+from benches.tsp import make_load, target_of
 
 STAMPS = 10_000
-_PROFILE = "sm2"
-_CONNECTIONS = 64
 _SLICE_S = 0.25
 _KIB_PER_MIB = 1024
 
@@ -51,12 +50,12 @@ def run(chosen: argparse.Namespace) -> Report:
 
 def _stamp(box: Box) -> int:
     """Ask for stamps until there are enough, and count them."""
-    target = Target(box.ready.tsp_http, None, box.ready.pids)
-    queries = make_queries(STAMPS, PROFILE_HASHES[_PROFILE])
+    target = target_of(box, HTTP)
+    queries = make_queries(STAMPS, PROFILE_HASHES[DEFAULT_PROFILE])
     stamps = 0
     note(f"{STAMPS} stamps")
-    with http_load(target, _PROFILE, queries, depth=1) as load:
-        load.connect(*target.address, _CONNECTIONS)
+    with make_load(target, DEFAULT_PROFILE, queries) as load:
+        load.connect(*target.address, HTTP.connections)
         while stamps < STAMPS and (exchanges := load.press(_SLICE_S).exchanges):
             stamps += len(exchanges)
     return stamps

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,12 +15,13 @@ from appliance.asn1 import pem
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.crypto.engine import choose_engine
+from appliance.errors import Refused
 from appliance.tsp.verification import Trust
-from benches.box import running_box
+from benches.box import Box, running_box
 from benches.figures import NS_PER_MS, Report, note, percentile
-from benches.load import Exchange, Load, Run, split_http
+from benches.load import Exchange, Load, Run
 from benches.processes import Pids, cpu_s_by_role, machine_busy_s
-from benches.queries import PROFILE_HASHES, http_query, make_queries
+from benches.queries import DEFAULT_PROFILE, PROFILE_HASHES, make_queries
 from benches.references import (
     OPENSSL_NAMES,
     Reference,
@@ -29,7 +29,8 @@ from benches.references import (
     machine,
     openssl_sign_per_s,
 )
-from benches.replies import Judge, Judgement, epoch_us, http_body
+from benches.replies import Judge, Judgement, epoch_us
+from benches.transports import HTTP, TCP, TRANSPORTS, Transport
 
 WARM_UP_S = 1.0
 PACED_S = 3.0
@@ -41,24 +42,26 @@ QUERIES = 1 << 16
 
 _SM2_PROFILES = ("sm2", "gmt")
 _US_PER_S = 1_000_000
+_PORTS = {"http": 80, "tcp": 318}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this bench."""
-    parser.add_argument(
-        "--http",
-        dest="transport",
-        action="store_const",
-        const="http",
-        default="http",
-        help="over HTTP with connections that stay open (the default)",
-    )
-    parser.add_argument("--profile", choices=PROFILE_HASHES, default="sm2")
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--depth", type=int, default=1, help="queries under way on a connection")
+    for name, transport in TRANSPORTS.items():
+        parser.add_argument(
+            f"--{name}",
+            dest="transport",
+            action="store_const",
+            const=transport,
+            default=HTTP,
+            help=f"by default {transport.connections} connections of depth {transport.depth}",
+        )
+    parser.add_argument("--profile", choices=PROFILE_HASHES, default=DEFAULT_PROFILE)
+    parser.add_argument("--connections", type=int)
+    parser.add_argument("--depth", type=int, help="queries under way on a connection")
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument(
-        "--url", help="ask this server, e.g. http://HOST:PORT/tsa, not a box of mine"
+        "--url", help="http://HOST:PORT/tsa or tcp://HOST:PORT to ask, instead of a demo box"
     )
     parser.add_argument(
         "--ca", type=Path, help="roots (PEM) for --url; without, no signature is verified"
@@ -67,8 +70,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @attrs.frozen
 class Target:
-    """A server to load: its URL without profile, its roots if known, its processes if ours."""
+    """A server to load: how it is reached, its roots if known, its processes if ours.
 
+    `url` is http://HOST:PORT/PATH without the profile, or tcp://HOST:PORT.
+    """
+
+    transport: Transport
     url: str
     roots: Path | None
     pids: Pids
@@ -77,7 +84,7 @@ class Target:
     def address(self) -> tuple[str, int]:
         """Host and port."""
         parts = urlsplit(self.url)
-        return parts.hostname or "", parts.port or 80
+        return parts.hostname or "", parts.port or _PORTS[self.transport.name]
 
     def trust(self, engine: Sm2Engine) -> Trust | None:
         """Trust the roots, if there are any."""
@@ -88,20 +95,30 @@ class Target:
 
 
 @contextlib.contextmanager
-def demo_target(environment: Mapping[str, str] | None = None) -> Iterator[Target]:
+def demo_target(
+    transport: Transport, environment: Mapping[str, str] | None = None
+) -> Iterator[Target]:
     """Start a demo box on a temporary state folder, and stop it in the end."""
     with (
         tempfile.TemporaryDirectory(prefix="shiyin-bench-") as folder,
         running_box(Path(folder), environment) as box,
     ):
-        yield Target(box.ready.tsp_http, Path(box.ready.ca_cert), box.ready.pids)
+        yield target_of(box, transport)
 
 
-def http_load(target: Target, profile: str, queries: Sequence[bytes], *, depth: int) -> Load:
+def target_of(box: Box, transport: Transport) -> Target:
+    """Give a box of ours as a target."""
+    url = box.ready.tsp_http if transport is HTTP else f"tcp://{box.ready.tsp_tcp}"
+    return Target(transport, url, Path(box.ready.ca_cert), box.ready.pids)
+
+
+def make_load(
+    target: Target, profile: str, queries: Sequence[bytes], depth: int | None = None
+) -> Load:
     """Make the load for a profile of a target; it has no connections yet."""
-    parts = urlsplit(target.url)
-    render = functools.partial(http_query, parts.netloc, f"{parts.path}/{profile}")
-    return Load([render(query) for query in queries], split_http, depth=depth)
+    transport = target.transport
+    octets = [transport.wrap(query, url=target.url, profile=profile) for query in queries]
+    return Load(octets, transport.split, depth=depth or transport.depth)
 
 
 @attrs.frozen
@@ -127,30 +144,37 @@ class Measured:
 
 def run(chosen: argparse.Namespace) -> Report:
     """Load the TSA; `faults` is empty when every reply was a token without fault."""
+    transport: Transport = chosen.transport
+    if transport is TCP and chosen.profile != DEFAULT_PROFILE:
+        raise Refused(f"the TCP transport serves the default profile, {DEFAULT_PROFILE}, alone")
     engine = choose_engine().engine
     queries = make_queries(QUERIES, PROFILE_HASHES[chosen.profile])
     with contextlib.ExitStack() as stack:
         if chosen.url:
-            target = Target(chosen.url, chosen.ca, {})
+            target = Target(transport, chosen.url, chosen.ca, {})
         else:
             note("starting a demo box")
-            target = stack.enter_context(demo_target())
+            target = stack.enter_context(demo_target(transport))
         trust = target.trust(engine)
         measured = _measure(target, queries, engine, chosen)
     note(f"judging {len(measured.exchanges)} replies")
-    judge = Judge(queries, http_body, trust, epoch_us=epoch_us())
+    judge = Judge(queries, transport.body, trust, epoch_us=epoch_us())
     judgement = judge.judge(measured.exchanges)
     return {
         "bench": "tsp",
-        "transport": chosen.transport,
+        "transport": transport.name,
         "profile": chosen.profile,
-        "connections": chosen.connections,
-        "depth": chosen.depth,
+        "connections": chosen.connections or transport.connections,
+        "depth": chosen.depth or transport.depth,
         "distinct_queries": QUERIES,
         "engine": engine.name,
         **_speed(measured, judgement, is_sm2=chosen.profile in _SM2_PROFILES),
         **_latencies(measured.pressed),
-        "at_70_percent": {"per_s": round(measured.paced_per_s), **_latencies(measured.paced)},
+        "at_70_percent": {
+            "asked_per_s": round(measured.paced_per_s),
+            "answered_per_s": round(measured.paced.per_s),
+            **_latencies(measured.paced),
+        },
         **_costs(measured),
         **_worth(measured, judgement),
         "machine": machine(),
@@ -165,14 +189,15 @@ def _measure(
     note("measuring the references")
     openssl.take()
     own.take()
-    with http_load(target, chosen.profile, queries, depth=chosen.depth) as load:
-        load.connect(*target.address, chosen.connections)
-        note(f"{chosen.seconds:g} s of load on {chosen.connections} connections")
+    connections = chosen.connections or target.transport.connections
+    with make_load(target, chosen.profile, queries, chosen.depth) as load:
+        load.connect(*target.address, connections)
+        note(f"{chosen.seconds:g} s of load on {connections} connections")
         load.press(WARM_UP_S)
         before, busy_s = cpu_s_by_role(target.pids), machine_busy_s()
         pressed = load.press(chosen.seconds)
         after, busy_s = cpu_s_by_role(target.pids), machine_busy_s() - busy_s
-        paced_per_s = max(1.0, PACED_SHARE * len(pressed.exchanges) / pressed.seconds)
+        paced_per_s = max(1.0, PACED_SHARE * pressed.per_s)
         note(f"{PACED_S:g} s at {paced_per_s:.0f} a second")
         paced = load.pace(paced_per_s, PACED_S)
     note("measuring the references again")
