@@ -1,6 +1,8 @@
 """The box and the judges, each started once a session."""
 
+import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from kit.bouncycastle import BouncyCastle, bouncycastle
@@ -9,8 +11,9 @@ from kit.box import Box, running_box
 
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """Share one box among the tests that do it no harm."""
-    with running_box(tmp_path_factory.mktemp("box") / "state") as running:
+    """Share one box among the tests that do it no harm; SHIYIN_TEST_STATE names its folder."""
+    named = os.environ.get("SHIYIN_TEST_STATE")
+    with running_box(Path(named) if named else tmp_path_factory.mktemp("box") / "state") as running:
         yield running
 
 
