@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import resource
+import sys
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -48,6 +49,9 @@ from appliance.tsp.policy import Profile
 from appliance.tsp.serial import START_RANDOM_OCTETS, SerialSource
 from appliance.tsp.template import Digest, SignerCertificate, Template, render_template
 from appliance.wire.ipc import FrameProtocol, FrameServer
+
+SWITCH_INTERVAL_S = 0.0005
+"""A lane back from signing wants the interpreter soon: at Python's 5 ms a tenth fewer tokens."""
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
 
@@ -103,6 +107,7 @@ class SignerRole:
     async def start(self) -> None:
         """Unlock, commission what is missing in demo, and open the sockets."""
         harden_process()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         unlocked = self._unlocked = self._unlock()
         publish(self._setting.places.public, unlocked.identities.values(), unlocked.ledger_key)
         start_random = os.urandom(START_RANDOM_OCTETS)

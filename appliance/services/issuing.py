@@ -8,9 +8,9 @@ releases the replies: no token leaves without its row.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from threading import Condition, Thread
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -66,32 +66,36 @@ class _Signed:
 
 
 class Channel(Generic[Item]):
-    """A queue between two threads, emptied many at a time."""
+    """A queue of batches from any thread to one, which empties it many at a time."""
 
     def __init__(self) -> None:
-        self._items: deque[Item] = deque()
-        self._changed = Condition()
+        self._batches: SimpleQueue[Sequence[Item] | None] = SimpleQueue()
         self._is_closed = False
 
     def put(self, items: Sequence[Item]) -> None:
-        """Add at the end."""
-        with self._changed:
-            self._items.extend(items)
-            self._changed.notify()
+        """Add a batch at the end."""
+        self._batches.put(items)
 
     def take(self, most: int, timeout_s: float | None = None) -> list[Item] | None:
-        """Wait for items and take up to `most`; None after closing, empty when the time is over."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items or self._is_closed, timeout_s)
-            if not self._items and self._is_closed:
-                return None
-            return [self._items.popleft() for _ in range(min(most, len(self._items)))]
+        """Wait for a batch and take what follows it, until there are `most` items or no more.
+
+        None after closing, empty when the time is over.
+        """
+        taken: list[Item] = []
+        while len(taken) < most and not self._is_closed:
+            try:
+                batch = self._batches.get(block=not taken, timeout=timeout_s)
+            except Empty:
+                return taken
+            if batch is None:
+                self._is_closed = True
+            else:
+                taken += batch
+        return taken or (None if self._is_closed else taken)
 
     def close(self) -> None:
         """Let the reader finish what is there and then stop."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
+        self._batches.put(None)
 
 
 class StampLedger(Protocol):
@@ -197,23 +201,39 @@ class Issuer:
                 self._recording.put(signed)
 
     def _record(self) -> None:
-        ledger = self._open_ledger()
+        ledger = self._opened()
         while (signed := self._recording.take(RECORD_BATCH, timeout_s=1.0)) is not None:
-            try:
-                if signed:
-                    ledger.keep([item.stamp for item in signed])
-            except Exception:
-                self._log.failure(
-                    "the ledger could not be written; nothing of the batch was released"
-                )
+            ledger = ledger or self._opened()
+            if ledger is None:
                 self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
             else:
-                self._release([(item.job, item.index, item.response) for item in signed])
+                self._keep(ledger, signed)
+        if ledger is not None:
             try:
-                ledger.rest()
+                ledger.close()
             except Exception:
-                self._log.failure("a head of the ledger could not be written")
-        ledger.close()
+                self._log.failure("the ledger did not close cleanly")
+
+    def _opened(self) -> StampLedger | None:
+        try:
+            return self._open_ledger()
+        except Exception:
+            self._log.failure("the ledger cannot be opened; nothing is released")
+            return None
+
+    def _keep(self, ledger: StampLedger, signed: Sequence[_Signed]) -> None:
+        try:
+            if signed:
+                ledger.keep([item.stamp for item in signed])
+        except Exception:
+            self._log.failure("the ledger could not be written; nothing of the batch was released")
+            self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
+        else:
+            self._release([(item.job, item.index, item.response) for item in signed])
+        try:
+            ledger.rest()
+        except Exception:
+            self._log.failure("a head of the ledger could not be written")
 
     def _release(self, answers: list[tuple[_Job, int, bytes]]) -> None:
         if answers:
