@@ -191,7 +191,7 @@ class StampDesk:
 
     def _flush(self) -> None:
         self._flush_call = None
-        for queue in self._queues.values():
+        for queue in list(self._queues.values()):  # whoever is answered may ask again at once
             self._cross(queue)
 
     def _cross(self, queue: _Queue) -> None:
