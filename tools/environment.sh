@@ -57,6 +57,8 @@ pip_install() {
 make_environment() {
     stamp=$VENV/shiyin-$(basename "$(dirname "$ROOT/$1")")-$(basename "$1").stamp
     wanted=$(cd "$ROOT" && cat "$1" setup.cfg setup.py appliance/crypto/native/* 2>/dev/null | cksum)
+    # A compiler that comes later builds the native core then.
+    wanted="$wanted $(command -v "${CC:-cc}" || echo no compiler)"
     if [ -x "$PYTHON" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return 0
     fi

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _BANNER = """
 Shiyin 时印 is ready (demo mode: its time is simulated, its certificates are its own).
@@ -23,6 +23,7 @@ Stop with Ctrl-C / 按 Ctrl-C 停止。
 """
 
 
-def render_banner(facts: Mapping[str, object]) -> str:
-    """Fill in the addresses of this box."""
-    return _BANNER.format_map(facts)
+def render_banner(facts: Mapping[str, object], alarms: Sequence[str]) -> str:
+    """Fill in the addresses of this box; alarms stand before everything else."""
+    shouted = "".join(f"\n!! ALARM 告警: {alarm}\n" for alarm in alarms)
+    return shouted + _BANNER.format_map(facts)

@@ -18,8 +18,10 @@ from appliance.daemon.listeners import Listener, bind_tcp, bind_unix
 from appliance.daemon.roles import Setting
 from appliance.daemon.supervisor import Role, Supervisor
 from appliance.errors import ApplianceError
+from appliance.services.messages import Facts, StatusAsk
 from appliance.services.publishing import ROOTS
 from appliance.store.files import write_durably
+from appliance.wire.ipc import ask
 from appliance.wire.tsp_client import post_query
 
 KILL_AFTER_S = 8.0
@@ -51,7 +53,7 @@ class BoxRole:
         if not self._supervisor.is_stopping:
             self._is_ready = True
             self._write_ready()
-            sys.stdout.write(render_banner(self._facts()))
+            sys.stdout.write(render_banner(self._facts(), await self._alarms()))
             sys.stdout.flush()
 
     async def stop(self) -> None:
@@ -120,6 +122,18 @@ class BoxRole:
         except ApplianceError as error:
             self._log.info("no stamp yet", why=str(error))
             return False
+
+    async def _alarms(self) -> list[str]:
+        """Ask the signer what an operator must hear at once."""
+        reactor, path = self._setting.reactor, self._setting.places.socket("control")
+        try:
+            answer = await deferToThreadPool(
+                reactor, reactor.getThreadPool(), ask, path, StatusAsk(), Facts
+            )
+        except OSError as error:
+            return [f"the signer does not tell its state: {error}"]
+        alarm = answer.facts["engine_alarm"]
+        return [] if alarm is None else [f"SM2 runs on the slow engine libcrypto: {alarm}"]
 
     def _changed(self) -> None:
         if self._is_ready:
