@@ -23,12 +23,12 @@ def write(label: str, der: bytes) -> bytes:
     return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), lines, label.encode())
 
 
-def read_all(text: bytes, label: str) -> list[bytes]:
+def read_all(text: bytes, label: str, *, limit: int = MAX_TEXT) -> list[bytes]:
     """Read every block labelled `label`, in order; other text is explanation and is passed over.
 
-    Raises Malformed past `MAX_TEXT` octets or `MAX_BLOCKS` blocks, and for base64 that is not.
+    Raises Malformed past `limit` octets or `MAX_BLOCKS` blocks, and for base64 that is not.
     """
-    if len(text) > MAX_TEXT:
+    if len(text) > limit:
         raise Malformed("PEM text is too long")
     wanted = label.encode()
     blocks = [body for found, body in _BLOCK.findall(text) if found == wanted]

@@ -153,21 +153,24 @@ def _read_version(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 def _read_validity(data: bytes, position: int, end: int) -> tuple[Validity, int]:
     start, stop = der.expect(data, position, end, der.SEQUENCE)
-    not_before, middle = _read_time(data, start, stop)
-    not_after, last = _read_time(data, middle, stop)
+    not_before, middle = read_time(data, start, stop)
+    not_after, last = read_time(data, middle, stop)
     der.finish(last, stop)
     return Validity(not_before, not_after), stop
 
 
-def _read_time(data: bytes, position: int, end: int) -> tuple[Utc, int]:
-    """Read a Time; either form is taken for any year, as both are met (RFC 5280 4.1.2.5)."""
+def read_time(data: bytes, position: int, end: int) -> tuple[Utc, int]:
+    """Read a Time and where it ends.  Raises Malformed.  RFC 5280 4.1.2.5.
+
+    Either form is taken for any year, as both are met.
+    """
     tag, start, stop = der.read(data, position, end)
     text = data[start:stop]
     if tag == der.UTC_TIME and len(text) == 13:
         return Utc.parse_generalized_time((b"20" if text < b"50" else b"19") + text), stop
     if tag == der.GENERALIZED_TIME and len(text) == 15:
         return Utc.parse_generalized_time(text), stop
-    raise Malformed("certificate time is not in a form of RFC 5280 4.1.2.5")
+    raise Malformed("time is not in a form of RFC 5280 4.1.2.5")
 
 
 def _read_tail(data: bytes, position: int, end: int, version: int) -> Extensions:

@@ -18,8 +18,8 @@ from appliance.asn1.tsp import (
     encode_request,
 )
 from appliance.cli.context import Context, Exit, tell
-from appliance.cli.rendering import time_facts
 from appliance.errors import Malformed, NotFound, Refused
+from appliance.tsp.facts import time_facts
 from appliance.wire.tsp_client import post_query
 
 HASH_OIDS = {

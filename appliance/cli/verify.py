@@ -1,4 +1,7 @@
-"""`shiyin verify TOKEN`: judge a token or reply against its document, under the box's roots."""
+"""`shiyin verify TOKEN`: judge a token or reply against its document, under the box's roots.
+
+No box is needed where --ca names the roots.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ import argparse
 import functools
 from pathlib import Path
 
+from appliance.asn1 import crl, pem
+from appliance.asn1.crl import CertificateList, decode_crl
 from appliance.cli.context import Context, Exit, read_certificates, read_file, tell
-from appliance.cli.rendering import report_facts
 from appliance.cli.stamp import HASH_OIDS, hash_file
 from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed
+from appliance.quantities import NS_PER_US, Utc
+from appliance.services.host_clock import read_host_clock
+from appliance.tsp.facts import report_facts
 from appliance.tsp.hashes import HASHES, Imprint, digest_imprint
 from appliance.tsp.report import Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
 
 _TOKEN_LIMIT = 1 << 20
+_LIST_LIMIT = 2 * crl.MAX_OCTETS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     document.add_argument("--digest", metavar="HASH:HEX", help="e.g. sm3:66c7f0f4...")
     parser.add_argument("--ca", type=Path, help="PEM file of roots; default: those of the box")
     parser.add_argument("--untrusted", type=Path, help="PEM file of further certificates")
+    parser.add_argument(
+        "--crl",
+        type=Path,
+        action="append",
+        default=[],
+        help="file of a revocation list, DER or PEM; may be given several times",
+    )
     parser.add_argument("--policy", metavar="OID", help="the policy it must be under")
+    parser.add_argument("--nonce", type=_integer, help="the nonce of the request, as 0x...")
 
 
 def run(context: Context, chosen: argparse.Namespace) -> Exit:
@@ -34,10 +50,28 @@ def run(context: Context, chosen: argparse.Namespace) -> Exit:
     roots = read_certificates(chosen.ca or Path(context.ready().ca_cert))
     extra = read_certificates(chosen.untrusted) if chosen.untrusted else []
     token = read_file(chosen.token, _TOKEN_LIMIT)
-    expected = Expected(_imprint(chosen), policy=chosen.policy)
-    report = verify_token(token, expected, Trust.under(choose_engine().engine, roots), extra)
+    lists = [each for path in chosen.crl for each in _read_lists(path)]
+    now = Utc(read_host_clock().posix_ns // NS_PER_US)
+    expected = Expected(_imprint(chosen), chosen.nonce, chosen.policy)
+    trust = Trust.under(choose_engine().engine, roots)
+    report = verify_token(token, expected, trust, Evidence(extra, lists, now))
     context.show(report_facts(report))
     return Exit.OK if report.verdict is Verdict.VALID else Exit.REFUSED
+
+
+def _integer(text: str) -> int:
+    return int(text, 0)
+
+
+def _read_lists(path: Path) -> list[CertificateList]:
+    """Read the lists of a file.  Raises NotFound, Malformed."""
+    content = read_file(path, _LIST_LIMIT)
+    if not content.startswith(b"-----"):
+        return [decode_crl(content)]
+    blocks = pem.read_all(content, "X509 CRL", limit=_LIST_LIMIT)
+    if not blocks:
+        raise Malformed(f"{path} holds no PEM revocation list")
+    return [decode_crl(block) for block in blocks]
 
 
 def _imprint(chosen: argparse.Namespace) -> Imprint:

@@ -102,7 +102,7 @@ class PathCache:
     def __init__(
         self, roots: Sequence[Certificate], verify: Verify, *, capacity: int = 256
     ) -> None:
-        self._roots = tuple(roots)
+        self.roots = tuple(roots)
         self._verify = verify
         self._capacity = capacity
         self._paths: OrderedDict[Certificate, PathResult] = OrderedDict()
@@ -116,7 +116,7 @@ class PathCache:
         if known is not None and all(_covers(link.validity, at) for link in known.chain):
             self._paths.move_to_end(leaf)
             return known
-        result = validate_path(leaf, intermediates, self._roots, at, self._verify)
+        result = validate_path(leaf, intermediates, self.roots, at, self._verify)
         if result.is_valid:
             self._remember(leaf, result)
         return result

@@ -8,6 +8,7 @@ import msgspec
 
 from appliance.asn1.tsp import TSTInfo
 from appliance.asn1.x509 import Certificate
+from appliance.pki.revocation import RevocationStatus
 
 
 class Verdict(enum.Enum):
@@ -38,6 +39,12 @@ class Reason(enum.Enum):
     NONCE_MISMATCH = "nonce mismatch"
     POLICY_MISMATCH = "policy mismatch"
     BAD_PATH = "bad path"
+    REVOKED = "revoked"
+    ON_HOLD = "on hold"
+    NO_CRL = "no CRL"
+    STALE_CRL = "stale CRL"
+    CRL_OUT_OF_SCOPE = "CRL out of scope"
+    BAD_CRL = "bad CRL"
 
     @property
     def verdict(self) -> Verdict:
@@ -47,7 +54,18 @@ class Reason(enum.Enum):
         return Verdict.INDETERMINATE if self in _OPEN else Verdict.INVALID
 
 
-_OPEN = (Reason.NO_SIGNER_CERTIFICATE, Reason.UNSUPPORTED, Reason.NO_TRUST_ANCHOR)
+_OPEN = frozenset(
+    {
+        Reason.NO_SIGNER_CERTIFICATE,
+        Reason.UNSUPPORTED,
+        Reason.NO_TRUST_ANCHOR,
+        Reason.ON_HOLD,
+        Reason.NO_CRL,
+        Reason.STALE_CRL,
+        Reason.CRL_OUT_OF_SCOPE,
+        Reason.BAD_CRL,
+    }
+)
 
 
 class Sm2Id(enum.Enum):
@@ -56,6 +74,15 @@ class Sm2Id(enum.Enum):
     STANDARD = "1234567812345678"
     EMPTY = "empty"
     NO_Z = "none: the digest leaves Z out"
+
+
+class Deviation(enum.Enum):
+    """What a token writes otherwise than RFC 3161 with SM2-with-SM3 would, and may."""
+
+    GMT0010_CONTENT_TYPE = "GM/T 0010 content type"
+    SM2_1_AS_SIGNATURE = "signature algorithm written as SM2-1 of GM/T 0010"
+    CURVE_AS_SIGNATURE = "signature algorithm written as the SM2 curve"
+    KEY_TYPE_AS_SIGNATURE = "signature algorithm written as ecPublicKey"
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -70,15 +97,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     `tst_info` and `signer` are there as soon as they could be read, whatever the verdict: only
     VALID makes them true.  `chain` runs from the signer towards a root, and is empty when no path
-    was tried.
+    was tried.  `revocation` has what the lists given say of the chain, as far as they were asked.
     """
 
     finding: Finding
     tst_info: TSTInfo | None = None
+    has_certificates: bool = False
     algorithm: str | None = None
     signer: Certificate | None = None
     chain: tuple[Certificate, ...] = ()
     sm2_id: Sm2Id | None = None
+    deviations: tuple[Deviation, ...] = ()
+    revocation: tuple[RevocationStatus, ...] = ()
 
     @property
     def verdict(self) -> Verdict:

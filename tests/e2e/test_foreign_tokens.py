@@ -13,7 +13,7 @@ from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.tsp.hashes import document_imprint
 from appliance.tsp.report import Reason, Report, Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +38,7 @@ def certificate(path: Path) -> Certificate:
 
 def judged(data: bytes, tsa: OpensslTsa, expected: Expected, *intermediates: Certificate) -> Report:
     trust = Trust.under(LibcryptoEngine(), [certificate(tsa.root)])
-    return verify_token(data, expected, trust, intermediates)
+    return verify_token(data, expected, trust, Evidence(intermediates))
 
 
 EXPECTED = Expected(document_imprint(DOCUMENT))

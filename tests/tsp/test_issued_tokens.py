@@ -17,7 +17,7 @@ from appliance.tsp.hashes import HASHES, document_imprint
 from appliance.tsp.report import Reason, Verdict
 from appliance.tsp.serial import SerialSource
 from appliance.tsp.template import SignerCertificate, render_template
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
 
 DOCUMENT = b"a discharge letter"
 NONCE = 77
@@ -72,4 +72,4 @@ def test_without_cert_req_the_certificate_must_be_supplied():
     expected = Expected(document_imprint(DOCUMENT))
     assert verify_token(response, expected, TRUST).reason is Reason.NO_SIGNER_CERTIFICATE
     tsa = authority(KeyAlgorithm.SM2).tsa.certificate
-    assert verify_token(response, expected, TRUST, [tsa]).verdict is Verdict.VALID
+    assert verify_token(response, expected, TRUST, Evidence([tsa])).verdict is Verdict.VALID

@@ -15,7 +15,7 @@ from appliance.pki.issuing import CertificateTemplate
 from appliance.quantities import Utc
 from appliance.tsp.hashes import digest_imprint, document_imprint
 from appliance.tsp.report import Reason, Sm2Id, Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", KeyAlgorithm)
 P256 = authority(KeyAlgorithm.P256)
@@ -30,7 +30,7 @@ RSA_NULL = algorithm_identifier(oids.SHA384_WITH_RSA, null=True)
 
 
 def judge(data, expected=EXPECTED, trust=TRUST, intermediates=()):
-    return verify_token(data, expected, trust, intermediates)
+    return verify_token(data, expected, trust, Evidence(intermediates))
 
 
 def under(root, template, **changes):
