@@ -97,7 +97,10 @@ class Commissioner:
             return self._keys.create(name, algorithm, usage=usage, mode=self._mode)
 
     def _issue_demo(self, name: str, algorithm: KeyAlgorithm) -> None:
-        """Make a root, if there is none, and the TSA's certificate directly under it."""
+        """Make a root, if there is none, and the TSA's certificate directly under it.
+
+        Each file is whole before the next is begun, so this goes on wherever it was interrupted.
+        """
         root_key = self._key(f"root-{algorithm.value}", algorithm, usage="root")
         root = self._demo_root(algorithm, root_key)
         key = self._key(name, algorithm, usage="tsa")
@@ -129,7 +132,10 @@ class Commissioner:
                 sign=lambda tbs: key.sign_many([tbs])[0],
             )
             self._write(path.stem, root)
-        return pem.read_one(path.read_bytes(), "CERTIFICATE")
+        root = pem.read_one(path.read_bytes(), "CERTIFICATE")
+        if decode_certificate(root).spki != spki_of(algorithm, key.public):
+            raise Refused(f"{path} is not the certificate of the root key")
+        return root
 
     def _validity(self, days: int) -> Validity:
         start_s = self._now().posix_us // US_PER_S - _BACKDATE_S

@@ -65,6 +65,7 @@ class KeyFolder:
             else:
                 key = classical.load(header.algorithm, secret)
         if key.public != header.public:
+            key.close()
             raise Fault(f"the halves of the key {name} do not belong together")
         return key
 
@@ -99,8 +100,8 @@ def unlock(mode: str, secret_folder: Path, environment: Mapping[str, str]) -> Ke
 def _read_exactly(path: Path, secret: SecretBuffer) -> None:
     """Read a file of just the buffer's size straight into the buffer."""
     try:
-        with path.open("rb", buffering=0) as file, secret.view as view:
-            if file.readinto(view) != secret.size or file.read(1):
+        with path.open("rb", buffering=0) as file:
+            if file.readinto(secret.view) != secret.size or file.read(1):
                 raise Malformed(f"{path} is not {secret.size} octets")
     except OSError as error:
         raise Refused(f"the key-encryption key cannot be read: {error.strerror}") from error
