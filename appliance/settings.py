@@ -24,6 +24,7 @@ from appliance.tsp.policy import Policy, Profile, TokenForm
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Oid = Annotated[str, Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=64)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=32)]
+Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
 
 DEMO_POLICY = "2.999.1.1"
 
@@ -97,6 +98,20 @@ class Ledger(_Table, frozen=True):
     segment_rows: Annotated[int, Meta(ge=1000, le=100_000_000)] = 1_000_000
 
 
+class Limits(_Table, frozen=True):
+    """What clients may take of a port: seconds, and connections over all the fronts together.
+
+    A source is an IPv4 address or an IPv6 /64.
+    """
+
+    head_deadline_s: Seconds = 10.0
+    body_deadline_s: Seconds = 10.0
+    idle_s: Seconds = 60.0
+    write_deadline_s: Seconds = 30.0
+    connections: Annotated[int, Meta(ge=1, le=65_536)] = 4096
+    connections_per_source: Annotated[int, Meta(ge=1, le=65_536)] = 512
+
+
 class Settings(_Table, frozen=True):
     """Everything the installer chooses."""
 
@@ -107,6 +122,7 @@ class Settings(_Table, frozen=True):
     time: Time = Time()
     tsp: Tsp = Tsp()
     ledger: Ledger = Ledger()
+    limits: Limits = Limits()
 
     @property
     def front_count(self) -> int:
@@ -125,6 +141,8 @@ class Settings(_Table, frozen=True):
         # A key has one algorithm: paired with two, its name comes twice here.
         kinds = dict.fromkeys((profile.key, profile.algorithm) for profile in profiles)
         _refuse_twice("algorithm for the key", [key for key, _ in kinds])
+        if self.tsp.tcp_profile not in ("", *(profile.name for profile in profiles)):
+            raise Refused(f"tcp_profile {self.tsp.tcp_profile} is no profile of these settings")
         known = {policy.oid: Policy(policy.oid, policy.max_bound_us * 1000) for policy in policies}
         return tuple(_profile(profile, known) for profile in profiles)
 

@@ -111,6 +111,8 @@ def test_the_tables_shown_as_comments_are_those_of_the_demo(tmp_path: Path) -> N
         "[[tsp.profile]]\nname = 'a'\nkey = 'K'\nalgorithm = 'sm2'\npolicies = ['1.2']",
         "[[tsp.profile]]\nname = 'a'\nkey = 'k'\nalgorithm = 'sm9'\npolicies = ['1.2']",
         "[ledger]\nsegment_rows = 999",
+        "[limits]\nidle_s = 0",
+        "[limits]\nconnections = 0",
         "mode =",
         b"\xff",
     ],
@@ -186,11 +188,13 @@ def test_a_profile_knows_its_policies_by_their_bounds(written: Path) -> None:
         POLICY + POLICY + profile(),
         POLICY + profile() + profile(key="other"),
         POLICY + profile("a") + profile("b", algorithm="p256"),
+        "[tsp]\ntcp_profile = 'b'\n" + POLICY + profile("a"),
     ],
     ids=[
         *("production with nothing", "production without profiles", "production without policies"),
         *("demo without profiles", "demo without policies", "an unknown policy"),
         *("a policy twice", "a profile twice", "a key of two algorithms"),
+        "an unknown profile for the socket protocol",
     ],
     indirect=True,
 )
@@ -198,6 +202,14 @@ def test_profiles_that_cannot_be_served_are_refused(written: Path) -> None:
     settings = load_settings(written)
     with pytest.raises(Refused):
         settings.profiles()
+
+
+@pytest.mark.parametrize(
+    "written", ["[tsp]\ntcp_profile = 'b'\n" + POLICY + profile("a") + profile("b")], indirect=True
+)
+def test_the_socket_protocol_may_serve_any_profile(written: Path) -> None:
+    settings = load_settings(written)
+    assert settings.tsp.tcp_profile in {each.name for each in settings.profiles()}
 
 
 @pytest.mark.parametrize("written", [POLICY + profile("a") + profile("b")], indirect=True)

@@ -23,10 +23,11 @@ from appliance.services.messages import (
 )
 from appliance.services.reactor import ListeningPort
 from appliance.services.timestamping import StampDesk
-from appliance.wire.http import Site
+from appliance.settings import Settings
+from appliance.wire.http import Limits, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.tsp_http import timestamp_routes
-from appliance.wire.tsp_tcp import TspTcpFactory
+from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
 
 DRAIN_S = 5.0
 _FIRST_RETRY_S = 0.05
@@ -38,6 +39,29 @@ def wall_s() -> float:
     return read_host_clock().posix_ns / NS_PER_S
 
 
+def http_limits(settings: Settings) -> Limits:
+    """Give what one front grants on the HTTP port."""
+    return Limits(head_deadline_s=settings.limits.head_deadline_s, **_connection_limits(settings))
+
+
+def tcp_limits(settings: Settings) -> TcpLimits:
+    """Give what one front grants on the port of the socket protocol."""
+    return TcpLimits(
+        message_deadline_s=settings.limits.head_deadline_s, **_connection_limits(settings)
+    )
+
+
+def _connection_limits(settings: Settings) -> dict[str, Any]:
+    limits, fronts = settings.limits, settings.front_count
+    return {
+        "idle_s": limits.idle_s,
+        "write_deadline_s": limits.write_deadline_s,
+        # The fronts accept from one listener, so none knows how many the others have.
+        "connections": -(-limits.connections // fronts),
+        "connections_per_source": -(-limits.connections_per_source // fronts),
+    }
+
+
 class FrontRole:
     """Serves clients and keeps a connection to the signer."""
 
@@ -46,12 +70,20 @@ class FrontRole:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._desk = StampDesk(setting.reactor)
-        default = setting.settings.profiles()[0].name
+        settings = setting.settings
+        default = settings.profiles()[0].name
         self._site = Site(
-            timestamp_routes(self._desk, default), clock=setting.reactor, wall_s=wall_s
+            timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s),
+            clock=setting.reactor,
+            wall_s=wall_s,
+            limits=http_limits(settings),
         )
-        tcp_profile = setting.settings.tsp.tcp_profile or default
-        self._tcp = TspTcpFactory(self._desk, tcp_profile, clock=setting.reactor)
+        self._tcp = TspTcpFactory(
+            self._desk,
+            settings.tsp.tcp_profile or default,
+            clock=setting.reactor,
+            limits=tcp_limits(settings),
+        )
         self._ports: list[ListeningPort] = []
         self._decoder = msgspec.msgpack.Decoder(StampAnswer)
         self._signer = ClientService(

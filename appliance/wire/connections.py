@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.services.reactor import Clock, StreamTransport
-from appliance.wire.addresses import pack_client
+from appliance.wire.addresses import pack_client, source_of
 
 
 @attrs.frozen
@@ -28,9 +28,9 @@ class ConnectionLimits:
 
 
 class Connection(Protocol):
-    """What the door knows of a connection: its source, and until when it may go on as it does."""
+    """What the door knows of a connection: its client, and until when it may go on as it does."""
 
-    peer: str
+    client: bytes
     deadline: float
 
     def expire(self) -> None:
@@ -48,13 +48,13 @@ class Door(Factory):
         self.connections: set[Connection] = set()
         self.refused_connections = 0
         self._limits = limits
-        self._per_source: Counter[str] = Counter()
+        self._per_source: Counter[bytes] = Counter()
         self._sweep = LoopingCall(self.tick)
         self._sweep.clock = clock  # type: ignore[assignment]
 
-    def connect(self, peer: str, client: bytes) -> BaseProtocol:
+    def connect(self, client: bytes) -> BaseProtocol:
         """Make the protocol of an accepted connection; `client` is its packed address."""
-        raise AssertionError(peer, client)
+        raise AssertionError(client)
 
     def doStart(self) -> None:
         """Start the sweep with the first port."""
@@ -70,26 +70,27 @@ class Door(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> BaseProtocol | None:
         """Accept a connection unless the listener or its source is at its limit."""
-        source, port = str(getattr(addr, "host", "")), int(getattr(addr, "port", 0))
+        client = pack_client(str(getattr(addr, "host", "")), int(getattr(addr, "port", 0)))
         if (
             len(self.connections) >= self._limits.connections
-            or self._per_source[source] >= self._limits.connections_per_source
+            or self._per_source[source_of(client)] >= self._limits.connections_per_source
         ):
             self.refused_connections += 1
             return None
-        return self.connect(source, pack_client(source, port))
+        return self.connect(client)
 
     def opened(self, connection: Connection) -> None:
         """Count a connection in."""
         self.connections.add(connection)
-        self._per_source[connection.peer] += 1
+        self._per_source[source_of(connection.client)] += 1
 
     def closed(self, connection: Connection) -> None:
         """Count a connection out."""
         self.connections.discard(connection)
-        self._per_source[connection.peer] -= 1
-        if not self._per_source[connection.peer]:
-            del self._per_source[connection.peer]
+        source = source_of(connection.client)
+        self._per_source[source] -= 1
+        if not self._per_source[source]:
+            del self._per_source[source]
 
     def tick(self) -> None:
         """Expire what is late; called once a second."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Protocol as Interface
 from wsgiref.handlers import format_date_time
 
 import attrs
@@ -23,13 +24,23 @@ from appliance.services.reactor import Clock, StreamTransport
 from appliance.wire.connections import DirectSender, Door
 from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, path_of, problem
 
-__all__ = ["Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
+__all__ = ["BodySink", "Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
+class BodySink(Interface):
+    """What takes a body as it arrives, so that a large one is never held whole."""
+
+    def write(self, octets: bytes) -> None:
+        """Take the next octets; what is wrong with them is said at the end, by the handler."""
+
+    def abandon(self) -> None:
+        """The rest will not come."""
+
+
 class Request:
-    """One request with its whole body; `reply` answers it once."""
+    """One request with its whole body, or the sink that took it; `reply` answers it once."""
 
     __slots__ = (
         "_connection",
@@ -40,6 +51,7 @@ class Request:
         "headers",
         "keep_alive",
         "parameter",
+        "sink",
     )
 
     def __init__(
@@ -56,6 +68,7 @@ class Request:
         self.parameter = parameter
         self.client = connection.client
         self.body = b""
+        self.sink: BodySink | None = None
         self.keep_alive = True
         self.answer: bytes | None = None
 
@@ -75,11 +88,15 @@ Handler = Callable[[Request], None]
 
 @attrs.frozen
 class Route:
-    """What one method of one path takes: its handler, largest body, seconds allowed to send it."""
+    """What one method of one path takes: its handler, largest body, seconds allowed to send it.
+
+    With `open_sink` the body goes to a sink as it arrives; the handler finds it as `request.sink`.
+    """
 
     handler: Handler
     body_limit: int = 64 * 1024
     deadline_s: float = 10.0
+    open_sink: Callable[[], BodySink] | None = None
 
 
 class Site(Door):
@@ -103,9 +120,9 @@ class Site(Door):
         self._wall_s = wall_s
         self._heads: dict[tuple[int, str, tuple[str, ...], bool], bytes] = {}
 
-    def connect(self, peer: str, client: bytes) -> Protocol:
+    def connect(self, client: bytes) -> Protocol:
         """Make the protocol of an accepted connection."""
-        return HttpConnection(self, peer, client)
+        return HttpConnection(self, client)
 
     def tick(self) -> None:
         """Renew the Date header, and expire what is late."""
@@ -152,9 +169,8 @@ class HttpConnection(Protocol):
     transport: StreamTransport  # type: ignore[assignment]
     _log = Logger()
 
-    def __init__(self, site: Site, peer: str, client: bytes) -> None:
+    def __init__(self, site: Site, client: bytes) -> None:
         self.site = site
-        self.peer = peer
         self.client = client
         self.deadline = site.clock.seconds() + site.limits.head_deadline_s
         self._parser = httptools.HttpRequestParser(self)
@@ -164,6 +180,7 @@ class HttpConnection(Protocol):
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
         self._body: list[bytes] = []
+        self._sink: BodySink | None = None
         self._body_owed = 0
         self._head_octets = 0
         self._unfinished_octets = 0
@@ -186,6 +203,8 @@ class HttpConnection(Protocol):
         """Count out; replies still to come are dropped."""
         self._refused = True
         self._pending.clear()
+        if self._sink is not None:
+            self._sink.abandon()
         self.site.closed(self)
 
     def dataReceived(self, data: bytes) -> None:
@@ -263,13 +282,19 @@ class HttpConnection(Protocol):
             return
         self._current = Request(self, self._headers, parameter, head_only=self._head_only)
         self._body = []
+        if self._route.open_sink is not None:
+            self._sink = self._current.sink = self._route.open_sink()
         self.deadline = self.site.clock.seconds() + self._route.deadline_s
         if b"expect" in self._headers and not self._pending:
             self._send(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """Collect the body, within what was declared."""
-        if not self._refused:
+        if self._refused:
+            return
+        if self._sink is not None:
+            self._sink.write(body)
+        else:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
@@ -337,7 +362,7 @@ class HttpConnection(Protocol):
         request, route = self._current, self._route
         if self._refused or request is None or route is None:
             return
-        self._current = None
+        self._current = self._sink = None
         self._head_only = False
         request.body = b"".join(self._body)
         request.keep_alive = self._parser.should_keep_alive()

@@ -15,9 +15,11 @@ terms.
 """
 
 
-def timestamp_routes(desk: StampDesk, default_profile: str) -> Mapping[str, Mapping[str, Route]]:
-    """Give the routes of the TSP port."""
-    route = Route(_handler(desk, default_profile), body_limit=BODY_LIMIT)
+def timestamp_routes(
+    desk: StampDesk, default_profile: str, *, deadline_s: float = 10.0
+) -> Mapping[str, Mapping[str, Route]]:
+    """Give the routes of the TSP port; a body has `deadline_s` seconds to come."""
+    route = Route(_handler(desk, default_profile), body_limit=BODY_LIMIT, deadline_s=deadline_s)
     return {"/tsa": {"POST": route}, "/tsa/": {"POST": route}}
 
 

@@ -60,9 +60,9 @@ class TspTcpFactory(Door):
         self.profile = profile
         self.limits = limits
 
-    def connect(self, peer: str, client: bytes) -> Protocol:
+    def connect(self, client: bytes) -> Protocol:
         """Make the protocol of an accepted connection."""
-        return TspTcpConnection(self, peer, client)
+        return TspTcpConnection(self, client)
 
 
 class _Reply:
@@ -103,10 +103,9 @@ class TspTcpConnection(Protocol):
 
     transport: StreamTransport  # type: ignore[assignment]
 
-    def __init__(self, factory: TspTcpFactory, peer: str, client: bytes) -> None:
+    def __init__(self, factory: TspTcpFactory, client: bytes) -> None:
         self._factory = factory
-        self.peer = peer
-        self._client = client
+        self.client = client
         self.deadline = factory.clock.seconds() + factory.limits.idle_s
         self._reader = MessageReader()
         self._pending: deque[_Reply] = deque()
@@ -187,14 +186,14 @@ class TspTcpConnection(Protocol):
         self._pending.append(reply)
         factory = self._factory
         if flag == Flag.TSA_MSG:
-            factory.desk.submit_patiently(factory.profile, value, self._client, reply.finished)
+            factory.desk.submit_patiently(factory.profile, value, self.client, reply.finished)
         elif flag == Flag.POLL_REQ:
             try:
                 reply.reference = decode_reference(value)
             except Malformed as error:
                 reply.send(encode_message(Flag.ERROR_MSG_REP, str(error).encode()))
             else:
-                factory.desk.poll(reply.reference, self._client, reply.polled)
+                factory.desk.poll(reply.reference, self.client, reply.polled)
         else:
             text = f"a client sends tsaMsg (0) and pollReq (2), not {flag}"
             reply.send(encode_message(Flag.ERROR_MSG_REP, text.encode()))

@@ -2,7 +2,7 @@
 
 from kit.http import Desk, World, echo, post
 from twisted.internet.abstract import FileDescriptor
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock
 
 from appliance.wire.http import HttpConnection, Limits
@@ -214,6 +214,15 @@ def test_a_source_has_a_limit_of_connections() -> None:
     assert world.site.refused_connections == 1
     first.hang_up()
     assert world.try_to_connect(IPv4Address("TCP", "192.0.2.1", 1)) is not None
+
+
+def test_the_addresses_of_an_ipv6_64_are_one_source() -> None:
+    world = World(limits=Limits(connections_per_source=1))
+    first = world.connect("2001:db8::1")
+    assert world.try_to_connect(IPv6Address("TCP", "2001:db8::2", 1)) is None
+    assert world.try_to_connect(IPv6Address("TCP", "2001:db8:0:1::1", 1)) is not None
+    first.hang_up()
+    assert world.try_to_connect(IPv6Address("TCP", "2001:db8::2", 1)) is not None
 
 
 def test_a_site_has_a_limit_of_connections() -> None:
