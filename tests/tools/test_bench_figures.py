@@ -3,6 +3,7 @@ import marshal
 import pytest
 from benches.box import free_ports
 from benches.figures import percentile
+from benches.load import Exchange, Run, join_runs
 from benches.processes import busy_ticks, cpu_ticks, pss_kib
 from benches.profile import Row, rows_by_role
 from benches.queries import PROFILE_HASHES, make_queries
@@ -47,12 +48,20 @@ def test_openssl_speed_is_read_line_by_line(line, per_s):
     assert sign_per_s(line) == per_s
 
 
-def test_a_reference_is_the_median_of_all_that_was_measured():
-    readings = iter([1.0, 100.0, 2.0, 3.0, 0.0, 4.0])
+def test_rates_are_held_against_the_readings_around_them():
+    readings = iter([10.0, 30.0, 10.0, 1000.0])
     reference = Reference(lambda: next(readings))
-    reference.take()
-    reference.take()
-    assert reference.per_s == 2.5
+    for _ in range(4):
+        reference.take()
+    assert reference.per_s == 20.0
+    assert reference.ratio([20.0, 40.0, 505.0]) == 1.0
+
+
+def test_runs_are_joined_into_one():
+    runs = [Run([Exchange(index, 0, 1, b"")], 0.5, 0.25, index) for index in (1, 2)]
+    joined = join_runs(runs)
+    assert [exchange.query for exchange in joined.exchanges] == [1, 2]
+    assert (joined.seconds, joined.client_cpu_s, joined.lost, joined.per_s) == (1.0, 0.5, 3, 2.0)
 
 
 def test_cpu_is_user_and_system_whatever_a_process_is_called():

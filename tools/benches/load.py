@@ -53,6 +53,16 @@ class Run:
         return len(self.exchanges) / self.seconds
 
 
+def join_runs(runs: Sequence[Run]) -> Run:
+    """Take several runs as one."""
+    return Run(
+        exchanges=[exchange for run in runs for exchange in run.exchanges],
+        seconds=sum(run.seconds for run in runs),
+        client_cpu_s=sum(run.client_cpu_s for run in runs),
+        lost=sum(run.lost for run in runs),
+    )
+
+
 class _Connection:
     """A connection and the queries under way on it, oldest first: index and instant of sending."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from appliance.crypto.api import Sm2Engine
@@ -17,7 +18,6 @@ from appliance.errors import NotFound
 OPENSSL_NAMES = {"sm2": "sm2", "gmt": "sm2", "p256": "ecdsap256", "rsa": "rsa3072"}
 """The algorithm of `openssl speed` by profile."""
 
-ROUNDS = 3
 OPENSSL_ROUND_S = 1
 ENGINE_ROUND_S = 0.2
 _DIGESTS = 64
@@ -26,20 +26,27 @@ _SPEED_LINE = re.compile(r"^\+R\d+:(\d+):.*:([\d.]+)$", re.MULTILINE)
 
 
 class Reference:
-    """A speed that is measured several times, before and after what it is held against."""
+    """A speed measured between the parts of a run, as machines change from second to second."""
 
     def __init__(self, measure: Callable[[], float]) -> None:
         self._measure = measure
-        self._found: list[float] = []
+        self._readings: list[float] = []
 
     def take(self) -> None:
-        """Measure a few times more."""
-        self._found += [self._measure() for _ in range(ROUNDS)]
+        """Measure once more."""
+        self._readings.append(self._measure())
 
     @property
     def per_s(self) -> float:
-        """The median of all that was measured."""
-        return statistics.median(self._found)
+        """The median of all readings."""
+        return statistics.median(self._readings)
+
+    def ratio(self, rates: Sequence[float]) -> float:
+        """Hold each rate against the readings just before and after it; gives the median."""
+        around = itertools.pairwise(self._readings)
+        return statistics.median(
+            rate / statistics.mean(pair) for rate, pair in zip(rates, around, strict=True)
+        )
 
 
 def openssl_sign_per_s(algorithm: str) -> float:

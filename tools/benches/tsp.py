@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from appliance.errors import Refused
 from appliance.tsp.verification import Trust
 from benches.box import Box, running_box
 from benches.figures import NS_PER_MS, Report, note, percentile
-from benches.load import Exchange, Load, Run
+from benches.load import Exchange, Load, Run, join_runs
 from benches.processes import Pids, cpu_s_by_role, machine_busy_s
 from benches.queries import DEFAULT_PROFILE, PROFILE_HASHES, make_queries
 from benches.references import (
@@ -33,6 +34,7 @@ from benches.replies import Judge, Judgement, epoch_us
 from benches.transports import HTTP, TCP, TRANSPORTS, Transport
 
 WARM_UP_S = 1.0
+SLICES = 4
 PACED_S = 3.0
 PACED_SHARE = 0.7
 """The share of the greatest rate at which latency is held to a bound."""
@@ -42,6 +44,7 @@ QUERIES = 1 << 16
 
 _SM2_PROFILES = ("sm2", "gmt")
 _US_PER_S = 1_000_000
+_ALL = "all"
 _PORTS = {"http": 80, "tcp": 318}
 
 
@@ -123,22 +126,27 @@ def make_load(
 
 @attrs.frozen
 class Measured:
-    """The two runs, the CPU seconds spent on the first, and the references around them.
+    """The runs, the CPU seconds spent on the slices, and the references between these.
 
     `cpu_s` is by role; `others_cpu_s` is what everything else on the machine used meanwhile.
     """
 
-    pressed: Run
+    slices: list[Run]
     paced: Run
     paced_per_s: float
-    cpu_s: dict[str, float]
+    cpu_s: Mapping[str, float]
     others_cpu_s: float
     openssl: Reference
     engine: Reference
 
     @property
+    def pressed(self) -> Run:
+        """All slices as one."""
+        return join_runs(self.slices)
+
+    @property
     def exchanges(self) -> list[Exchange]:
-        """All of both runs."""
+        """All there were, the warm-up left out."""
         return [*self.pressed.exchanges, *self.paced.exchanges]
 
 
@@ -186,41 +194,48 @@ def _measure(
 ) -> Measured:
     openssl = Reference(lambda: openssl_sign_per_s(OPENSSL_NAMES[chosen.profile]))
     own = Reference(lambda: engine_sign_verify_per_s(engine))
-    note("measuring the references")
-    openssl.take()
-    own.take()
     connections = chosen.connections or target.transport.connections
+    slices: list[Run] = []
+    cpu_s: defaultdict[str, float] = defaultdict(float)
     with make_load(target, chosen.profile, queries, chosen.depth) as load:
         load.connect(*target.address, connections)
-        note(f"{chosen.seconds:g} s of load on {connections} connections")
+        note(f"{chosen.seconds:g} s of load on {connections} connections, references between")
         load.press(WARM_UP_S)
-        before, busy_s = cpu_s_by_role(target.pids), machine_busy_s()
-        pressed = load.press(chosen.seconds)
-        after, busy_s = cpu_s_by_role(target.pids), machine_busy_s() - busy_s
-        paced_per_s = max(1.0, PACED_SHARE * pressed.per_s)
+        for _ in range(SLICES):
+            openssl.take()
+            own.take()
+            before = _cpu_s(target.pids)
+            slices.append(load.press(chosen.seconds / SLICES))
+            for role, spent in _cpu_s(target.pids).items():
+                cpu_s[role] += spent - before[role]
+        openssl.take()
+        own.take()
+        paced_per_s = max(1.0, PACED_SHARE * join_runs(slices).per_s)
         note(f"{PACED_S:g} s at {paced_per_s:.0f} a second")
         paced = load.pace(paced_per_s, PACED_S)
-    note("measuring the references again")
-    openssl.take()
-    own.take()
-    cpu_s = {role: spent - before[role] for role, spent in after.items()}
-    cpu_s["client"] = pressed.client_cpu_s
-    others_cpu_s = max(0.0, busy_s - sum(cpu_s.values()))
-    return Measured(pressed, paced, paced_per_s, cpu_s, others_cpu_s, openssl, own)
+    cpu_s["client"] = join_runs(slices).client_cpu_s
+    busy_s = cpu_s.pop(_ALL)
+    others_cpu_s = busy_s - sum(cpu_s.values())
+    return Measured(slices, paced, paced_per_s, cpu_s, others_cpu_s, openssl, own)
+
+
+def _cpu_s(pids: Pids) -> dict[str, float]:
+    return {**cpu_s_by_role(pids), _ALL: machine_busy_s()}
 
 
 def _speed(measured: Measured, judgement: Judgement, *, is_sm2: bool) -> Report:
-    """Reckon the rate; a fault in either run counts against it.  Our engine is a match for SM2."""
-    tokens = len(measured.pressed.exchanges) - sum(judgement.faults.values())
-    tokens_per_s = tokens / measured.pressed.seconds
-    openssl, own = measured.openssl.per_s, measured.engine.per_s
+    """Reckon the rate; any fault counts against it.  Our own engine is a match for SM2 alone."""
+    pressed = measured.pressed
+    share = 1 - sum(judgement.faults.values()) / max(1, len(pressed.exchanges))
+    rates = [run.per_s * share for run in measured.slices]
     return {
-        "tokens_per_s": round(tokens_per_s),
-        "ratio": round(tokens_per_s / openssl, 2),
-        "openssl_sign_per_s": round(openssl),
-        "engine_ratio": round(tokens_per_s / own, 3) if is_sm2 else None,
-        "engine_sign_verify_per_s": round(own),
-        "seconds": round(measured.pressed.seconds, 3),
+        "tokens_per_s": round(pressed.per_s * share),
+        "ratio": round(measured.openssl.ratio(rates), 2),
+        "openssl_sign_per_s": round(measured.openssl.per_s),
+        "engine_ratio": round(measured.engine.ratio(rates), 3) if is_sm2 else None,
+        "engine_sign_verify_per_s": round(measured.engine.per_s),
+        "slices_per_s": [round(rate) for rate in rates],
+        "seconds": round(pressed.seconds, 3),
     }
 
 
@@ -234,12 +249,13 @@ def _latencies(run: Run) -> Report:
 
 def _costs(measured: Measured) -> Report:
     """Reckon CPU by token; `others_cores` above a few hundredths says the machine was not ours."""
-    scale = _US_PER_S / max(1, len(measured.pressed.exchanges))
+    pressed = measured.pressed
+    scale = _US_PER_S / max(1, len(pressed.exchanges))
     cpu_us = {role: round(spent * scale, 2) for role, spent in measured.cpu_s.items()}
     return {
         "cpu_us_per_token": cpu_us,
         "client_cpu_us_per_token": cpu_us["client"],
-        "others_cores": round(measured.others_cpu_s / measured.pressed.seconds, 2),
+        "others_cores": round(max(0.0, measured.others_cpu_s) / pressed.seconds, 2),
     }
 
 
