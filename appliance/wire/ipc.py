@@ -26,6 +26,9 @@ from appliance.services.messages import FRAME_LIMIT, Frame
 
 Incoming = TypeVar("Incoming")
 
+CONNECTION_LIMIT = 128
+"""Twice the fronts there can be: a front gone wrong takes no more of a server than this."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7), SO_PEERCRED)
 _LONGEST_PATH = 100  # sun_path holds 108 octets with its terminator
@@ -96,7 +99,11 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
 
 
 class FrameServer(Factory, Generic[Incoming]):
-    """Accepts connections of one verb set from the uids that may use it."""
+    """Accepts connections of one verb set from the uids that may use it.
+
+    A client that does not read its answers is not read from; a server's own clients always read,
+    or both sides could wait for each other.
+    """
 
     noisy = False
     _log = Logger()
@@ -113,10 +120,13 @@ class FrameServer(Factory, Generic[Incoming]):
         self._received = received
         self._hello = hello
         self._allowed_uids = allowed_uids
+        self._open: set[FrameProtocol[Incoming]] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> BaseProtocol:  # noqa: ARG002  a Unix peer has no address
         """Make the protocol of one accepted connection."""
-        return FrameProtocol(self._incoming, self._received, opened=self._greet)
+        return FrameProtocol(
+            self._incoming, self._received, opened=self._greet, closed=self._open.discard
+        )
 
     def _greet(self, protocol: FrameProtocol[Incoming]) -> None:
         uid = _peer_uid(protocol.transport)
@@ -124,6 +134,13 @@ class FrameServer(Factory, Generic[Incoming]):
             self._log.warn("a user without the right knocked", uid=uid)
             protocol.abort()
             return
+        if len(self._open) >= CONNECTION_LIMIT:
+            self._log.warn("too many connections of one verb set", open=len(self._open))
+            protocol.abort()
+            return
+        self._open.add(protocol)
+        assert protocol.transport is not None
+        protocol.transport.registerProducer(protocol, True)
         protocol.send(self._hello())
 
 

@@ -25,25 +25,39 @@ from appliance.services.messages import (
     StampReplies,
     StatusAsk,
 )
-from appliance.wire.ipc import FrameProtocol, FrameServer, ask, socket_address
+from appliance.wire.ipc import CONNECTION_LIMIT, FrameProtocol, FrameServer, ask, socket_address
 
 HELLO = Hello(PROTOCOL_VERSION, (ProfileOffer("sm2", "sm2"),))
 BATCH = StampBatch(7, [StampAsk("sm2", b"request", b"client")])
 
 
-class Peer:
-    """One connection at a server of the stamp verb set, and what its owner heard."""
+class Server:
+    """A server of the stamp verb set for one uid, and what its owner heard."""
 
-    def __init__(self, transport: StringTransport | None = None, *, uid: int = 1000) -> None:
+    def __init__(self, *, uid: int = 1000) -> None:
         self.heard: list[StampBatch] = []
-        server = FrameServer(
+        self.factory = FrameServer(
             msgspec.msgpack.Decoder(StampQuestion),
             lambda _line, batch: self.heard.append(batch),
             hello=lambda: HELLO,
             allowed_uids=frozenset({uid}),
         )
+
+
+class Peer:
+    """One connection at a server, its own unless named."""
+
+    def __init__(
+        self,
+        transport: StringTransport | None = None,
+        *,
+        uid: int = 1000,
+        server: Server | None = None,
+    ) -> None:
+        server = server or Server(uid=uid)
+        self.heard = server.heard
         self.transport = transport or StringTransport()
-        protocol = server.buildProtocol(None)
+        protocol = server.factory.buildProtocol(None)
         assert isinstance(protocol, FrameProtocol)
         self.protocol: FrameProtocol[StampBatch] = protocol
         protocol.makeConnection(self.transport)
@@ -151,6 +165,32 @@ def test_the_owner_hears_once_that_a_peer_is_gone() -> None:
 
 
 # --- who may knock --------------------------------------------------------------------------------
+
+
+def test_a_peer_that_does_not_read_its_answers_is_not_read_from() -> None:
+    peer = Peer()
+    assert peer.transport.producer is peer.protocol
+    assert peer.transport.streaming
+    peer.protocol.pauseProducing()
+    assert peer.transport.producerState == "paused"
+    peer.protocol.dataReceived(framed(BATCH))
+    assert peer.heard == []
+    peer.protocol.resumeProducing()
+    assert peer.transport.producerState == "producing"
+    assert peer.heard == [BATCH]
+
+
+def test_a_server_has_a_limit_of_connections() -> None:
+    server = Server()
+    lines = [Peer(server=server) for _ in range(CONNECTION_LIMIT)]
+    assert not any(line.is_cut_off for line in lines)
+    with logged() as events:
+        late = Peer(server=server)
+    assert late.is_cut_off
+    assert late.transport.value() == b""
+    assert len(events) == 1
+    lines[0].protocol.connectionLost()
+    assert not Peer(server=server).is_cut_off
 
 
 def test_an_allowed_uid_is_greeted_and_heard() -> None:
