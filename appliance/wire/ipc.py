@@ -72,7 +72,7 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
             return
         try:
             frame = self._incoming.decode(string)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._log.warn("a peer sent what is no frame of its verb set", why=str(error))
             self.abort()
             return

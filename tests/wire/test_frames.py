@@ -115,6 +115,24 @@ def test_after_a_bad_frame_nothing_more_is_heard_or_said() -> None:
     assert peer.transport.value() == b""
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\x92\xa5st\xffmp\x01",
+        b"\x93\xa5stamp\x01\x91\x93\xa1\xff\xc4\x00\xc4\x00",
+        b"\x95\xa5stamp\x01\x91\x93\xa0\xc4\x00\xc4\x00\xc2" + b"\x91" * 100_000 + b"\x01",
+    ],
+    ids=["kind not UTF-8", "profile not UTF-8", "nested deep"],
+)
+def test_text_that_is_none_and_deep_nesting_end_the_connection(octets: bytes) -> None:
+    with logged() as events:
+        peer = Peer()
+        peer.protocol.dataReceived(framed_octets(octets))
+    assert peer.is_cut_off
+    assert peer.heard == []
+    assert len(events) == 1
+
+
 @given(st.binary(min_size=1, max_size=100))
 def test_garbage_in_a_frame_never_raises(octets: bytes) -> None:
     peer = Peer()
