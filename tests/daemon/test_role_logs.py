@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from kit.authority import authority
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.testing import MemoryReactor
 from twisted.logger import Logger, LogPublisher
+from twisted.python.failure import Failure
 
 from appliance.crypto import classical
 from appliance.crypto.api import KeyAlgorithm
@@ -161,15 +163,22 @@ def supervisor_end() -> Iterator[int]:
     os.close(kept)
 
 
+def read_once(lifeline: IReadDescriptor) -> None:
+    """Do as the reactor does with what can be read."""
+    reason = lifeline.doRead()
+    if reason is not None:
+        lifeline.connectionLost(Failure(reason))
+
+
 def test_the_end_of_standard_input_is_told_once(supervisor_end: int) -> None:
     reactor, ended = MemoryReactor(), []
     hold_lifeline(reactor, lambda: ended.append(True))
     (lifeline,) = reactor.getReaders()
     assert lifeline.fileno() == 0
     os.write(supervisor_end, b"nothing of interest")
-    lifeline.doRead()
+    read_once(lifeline)
     assert not ended
     os.close(supervisor_end)
-    lifeline.doRead()
+    read_once(lifeline)
     assert ended == [True]
     assert reactor.getReaders() == []
