@@ -105,11 +105,11 @@ class Limits(_Table, frozen=True):
     """
 
     head_deadline_s: Seconds = 10.0
-    body_deadline_s: Seconds = 10.0
+    body_deadline_s: Seconds = 30.0
     idle_s: Seconds = 60.0
     write_deadline_s: Seconds = 30.0
     connections: Annotated[int, Meta(ge=1, le=65_536)] = 4096
-    connections_per_source: Annotated[int, Meta(ge=1, le=65_536)] = 512
+    connections_per_source: Annotated[int, Meta(ge=1, le=65_536)] = 256
 
 
 class Settings(_Table, frozen=True):

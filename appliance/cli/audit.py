@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from appliance.asn1 import pem, sm2
-from appliance.cli.context import Context, Exit, read_file, tell
+from appliance.cli.context import Context, Exit, common_options, read_file, tell
 from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed, NotFound
 from appliance.quantities import Utc
@@ -26,9 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the verb and its two parts."""
     parser.add_argument("--ledger", type=Path, metavar="DIR", help="default: the box's own")
     parts = parser.add_subparsers(dest="part", required=True, metavar="verify|show")
-    verify = parts.add_parser("verify", help="check every row, link and signed head")
+    verify = parts.add_parser(
+        "verify", help="check every row, link and signed head", parents=[common_options()]
+    )
     verify.add_argument("--key", type=Path, help="PEM key of the heads; default: the box's own")
-    show = parts.add_parser("show", help="show a token's row and rebuild the token")
+    show = parts.add_parser(
+        "show", help="show a token's row and rebuild the token", parents=[common_options()]
+    )
     show.add_argument("serial", help="the token's serial number in hexadecimal")
     show.add_argument("--out", type=Path, help="write the TimeStampToken here, in DER")
 

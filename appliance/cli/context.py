@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import enum
 import json
 import os
@@ -76,6 +77,14 @@ def _show_lines(facts: Mapping[str, object], indent: str) -> None:
         elif value is not None and value != []:
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             print(f"{label}  {text}")
+
+
+def common_options() -> argparse.ArgumentParser:
+    """Describe what every verb takes, before or after its own name."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    return common
 
 
 def default_state() -> Path:

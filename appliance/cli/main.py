@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from appliance.cli import audit, inspect, stamp, status, verify
-from appliance.cli.context import Context, Exit, default_state
+from appliance.cli.context import Context, Exit, common_options, default_state
 from appliance.errors import ApplianceError, Malformed, NotFound, Unauthenticated, Unavailable
 
 Run = Callable[[Context, argparse.Namespace], Exit]
@@ -38,9 +38,7 @@ _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
 
 def make_parser() -> argparse.ArgumentParser:
     """Describe the command line."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--state", type=Path, metavar="DIR", default=argparse.SUPPRESS)
-    common.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    common = common_options()
     parser = argparse.ArgumentParser(
         prog="shiyin",
         parents=[common],
@@ -58,9 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = make_parser().parse_args(arguments)
     context = Context(getattr(chosen, "state", None) or default_state(), hasattr(chosen, "json"))
     try:
-        return VERBS[chosen.verb][2](context, chosen)
+        exit_code = VERBS[chosen.verb][2](context, chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has heard enough; the interpreter must not flush again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
     except (ApplianceError, OSError) as error:
         return _fail(context, error)
+    return exit_code
 
 
 def _fail(context: Context, error: Exception) -> int:

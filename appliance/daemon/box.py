@@ -85,7 +85,7 @@ class BoxRole:
         fronts = range(self._setting.settings.front_count)
         command = ["-m", "appliance.daemon.main", "--state", str(places.state)]
         if config is not None:
-            command += ["--config", str(config.resolve())]
+            command += ["--config", str(config)]
         return Supervisor(
             self._setting.reactor,
             [

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
+from twisted.internet.main import CONNECTION_DONE
 from twisted.python.failure import Failure
 
 
@@ -21,14 +22,14 @@ class Lifeline(FileDescriptor):
         """Standard input."""
         return 0
 
-    def doRead(self) -> None:
-        """Read and forget; at the end of file tell the owner."""
-        if not os.read(0, 4096):
-            self.stopReading()
-            self._ended()
+    def doRead(self) -> object:
+        """Read and forget; at the end of file the reactor calls `connectionLost`."""
+        return None if os.read(0, 4096) else CONNECTION_DONE
 
     def connectionLost(self, reason: Failure) -> None:
-        """Nothing is left to do when the reactor lets go of standard input."""
+        """Tell the owner.  A pipe without writers hangs up, which the reactor reports only here."""
+        super().connectionLost(reason)
+        self._ended()
 
 
 def hold_lifeline(reactor: Any, ended: Callable[[], None]) -> None:  # noqa: ANN401  as above

@@ -20,6 +20,7 @@ from appliance.errors import Fault, Malformed
 
 FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
+SOCKET_MODE = 0o600
 
 _NO_SUCH_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
 _DRAWS = 8
@@ -73,10 +74,10 @@ def _bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
     return bound
 
 
-def bind_unix(name: str, path: Path, mode: int = 0o600) -> Listener:
+def bind_unix(name: str, path: Path) -> Listener:
     """Bind a Unix socket relative to the present folder, in place of what a former run left."""
     path.unlink(missing_ok=True)
-    mask = os.umask(0o777 & ~mode)
+    mask = os.umask(0o777 & ~SOCKET_MODE)
     try:
         return Listener(name, _bind(socket.AF_UNIX, str(path)))
     finally:

@@ -111,13 +111,16 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one role; the entry point of `shiyind`."""
     chosen = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    places = Places(chosen.state.resolve())
+    config = chosen.config.resolve() if chosen.config else None
     try:
-        settings = load_settings(chosen.config)
-        listeners = inherited(os.environ)
+        setting = Setting(
+            twisted_reactor, load_settings(config), places, inherited(os.environ), config
+        )
+        role = ROLES[chosen.role](setting)
     except ApplianceError as error:
         sys.stderr.write(f"shiyind: {error}\n")
         return 2
-    places = Places(chosen.state.resolve())
     places.make()
     # Unix sockets are named relative to this folder: their whole path may be too long (unix(7)).
     os.chdir(places.run)
@@ -125,8 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.role == "run":
         log_stream = (places.logs / "run.log").open("a", encoding="utf-8")
     begin_log(chosen.role, log_stream)
-    setting = Setting(twisted_reactor, settings, places, listeners, chosen.config)
-    process = Process(setting, ROLES[chosen.role](setting))
+    process = Process(setting, role)
     if "SHIYIN_SUPERVISED" in os.environ and chosen.role != "run":
         hold_lifeline(twisted_reactor, process.stop)
     return process.run()

@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import attrs
 from msgspec.msgpack import Decoder
@@ -17,6 +18,7 @@ from twisted.logger import Logger
 from appliance.crypto.api import KeyAlgorithm, SigningKey, Sm2Engine
 from appliance.crypto.engine import EngineChoice, choose_engine
 from appliance.crypto.sealing import Kek
+from appliance.daemon.listeners import SOCKET_MODE
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
@@ -223,6 +225,8 @@ class SignerRole:
                         listener.socket.fileno(), listener.socket.family, factory
                     )
                 )
+                # Twisted opens an adopted Unix socket to everyone.
+                Path(listener.socket.getsockname()).chmod(SOCKET_MODE)
 
     def _hello(self) -> Hello:
         offers = (ProfileOffer(each.name, each.algorithm.value) for each in self._profiles)

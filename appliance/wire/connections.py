@@ -24,7 +24,7 @@ class ConnectionLimits:
     idle_s: float = 60.0
     write_deadline_s: float = 30.0
     connections: int = 4096
-    connections_per_source: int = 512
+    connections_per_source: int = 256
 
 
 class Connection(Protocol):

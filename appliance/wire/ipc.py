@@ -171,14 +171,19 @@ def ask(
 ) -> Incoming:
     """Ask one question on a control socket and wait; for programs without a reactor.
 
-    Raises OSError when nobody answers and msgspec.DecodeError on an answer that is none.
+    Raises PermissionError when the other side hangs up without a greeting, as it does on users
+    without the right, OSError when nobody answers, and msgspec.DecodeError on an answer that is
+    none.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.settimeout(timeout_s)
         with socket_address(path) as address:
             line.connect(address)
         with line.makefile("rb") as reader:
-            _read_frame(reader.read)  # the Hello
+            try:
+                _read_frame(reader.read)  # the Hello
+            except ConnectionError as error:
+                raise PermissionError("the signer hung up: this user may not ask it") from error
             octets = _encode(question)
             line.sendall(len(octets).to_bytes(4, "big") + octets)
             return msgspec.msgpack.decode(_read_frame(reader.read), type=answer)
