@@ -80,6 +80,9 @@ class StreamTransport(Protocol):
     def loseConnection(self) -> None:
         """Close when all is sent."""
 
+    def loseWriteConnection(self) -> None:  # noqa: N802  Twisted's name
+        """Send no more than what was written, and go on reading; plain TCP only."""
+
     def abortConnection(self) -> None:
         """Close now."""
 

@@ -102,6 +102,11 @@ class Door(Factory):
         self._log.failure("the connection sweep ended", failure)
 
 
+def is_plain_tcp(transport: StreamTransport) -> bool:
+    """Tell whether octets go to a TCP socket as they are."""
+    return bool(ITCPTransport.providedBy(transport)) and not ISSLTransport.providedBy(transport)
+
+
 class DirectSender:
     """Sends at once when the socket takes it all; a peer that once did not is buffered for good.
 
@@ -112,8 +117,7 @@ class DirectSender:
 
     def __init__(self, transport: StreamTransport) -> None:
         self._transport = transport
-        is_plain = ITCPTransport.providedBy(transport) and not ISSLTransport.providedBy(transport)
-        self._direct = transport.getHandle() if is_plain else None
+        self._direct = transport.getHandle() if is_plain_tcp(transport) else None
 
     def send(self, octets: bytes) -> None:
         """Send after everything sent before."""

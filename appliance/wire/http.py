@@ -21,12 +21,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.services.reactor import Clock, StreamTransport
-from appliance.wire.connections import DirectSender, Door
+from appliance.wire.connections import DirectSender, Door, is_plain_tcp
 from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, path_of, problem
 
 __all__ = ["BodySink", "Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_S = 2.0
 
 
 class BodySink(Interface):
@@ -187,6 +188,7 @@ class HttpConnection(Protocol):
         self._in_head = False
         self._head_only = False
         self._refused = False
+        self._is_unread = False
         self._reading = True
         self._writable = True
         self._send: Callable[[bytes], None]
@@ -321,9 +323,22 @@ class HttpConnection(Protocol):
             self.deadline = self.site.clock.seconds() + self.site.limits.write_deadline_s
             # A transport does not close while it has a producer that it told to pause.
             self.transport.unregisterProducer()
-            self.transport.loseConnection()
+            self._hang_up()
         else:
             self._steer()
+
+    def _hang_up(self) -> None:
+        """Close when all is sent.
+
+        What a client still sends to a request that was refused is read and dropped for a while:
+        closing at once would reset the connection before it reads why (RFC 9112 9.6).
+        """
+        if not self._is_unread or not is_plain_tcp(self.transport):
+            self.transport.loseConnection()
+            return
+        self.deadline = self.site.clock.seconds() + _LINGER_S
+        self.transport.loseWriteConnection()
+        self.transport.resumeProducing()
 
     def expire(self) -> None:
         """End a late connection: a client amid a request is told, an idle one is just closed."""
@@ -408,7 +423,7 @@ class HttpConnection(Protocol):
         """Answer in order and end the connection; nothing more is read from it."""
         if self._refused:
             return
-        self._refused = True
+        self._refused = self._is_unread = True
         request = Request(self, {}, "", head_only=self._head_only)
         self._pending.append(request)
         request.reply(response)

@@ -6,9 +6,10 @@ from typing import cast
 
 import attrs
 from twisted.internet.address import IPv4Address
-from twisted.internet.interfaces import IAddress
+from twisted.internet.interfaces import IAddress, ITCPTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from appliance.wire.http import Handler, HttpConnection, Limits, Request, Response, Route, Site
 
@@ -42,12 +43,28 @@ def read_answers(octets: bytes) -> list[Answer]:
     return answers
 
 
+@implementer(ITCPTransport)
+class TcpTransport(StringTransport):
+    """A transport that can close its two directions apart, as a TCP connection can."""
+
+    is_half_closed = False
+
+    def loseWriteConnection(self) -> None:  # noqa: N802  Twisted's name
+        """Close the direction to the client."""
+        self.is_half_closed = True
+
+    def getHandle(self) -> None:
+        """There is no socket below."""
+
+
 class Client:
     """The other end of one connection."""
 
-    def __init__(self, connection: HttpConnection) -> None:
+    def __init__(
+        self, connection: HttpConnection, transport: StringTransport | None = None
+    ) -> None:
         self.connection = connection
-        self.transport = StringTransport()
+        self.transport = transport or StringTransport()
         connection.makeConnection(self.transport)
 
     def send(self, octets: bytes) -> None:

@@ -1,6 +1,6 @@
 """The HTTP layer: deadlines, limits of connections, and peers who do not read."""
 
-from kit.http import Desk, World, echo, post
+from kit.http import Client, Desk, TcpTransport, World, echo, post
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock
@@ -201,6 +201,47 @@ def test_a_connection_with_much_unsent_still_closes_after_its_last_answer() -> N
     desk.answer(1, b"last")
     pipe.flow()
     assert pipe.is_closed
+
+
+# --- clients that still send what was refused -----------------------------------------------------
+
+
+def send_too_much() -> tuple[World, Client, TcpTransport]:
+    """Give a client that was refused by 413 over TCP and has its body still to send."""
+    world = World()
+    connection = world.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40_000))
+    assert isinstance(connection, HttpConnection)
+    transport = TcpTransport()
+    client = Client(connection, transport)
+    client.send(head_of(1001))
+    return world, client, transport
+
+
+def test_a_refused_client_may_send_on_and_read_why() -> None:
+    _, client, transport = send_too_much()
+    client.send(bytes(1001))
+    client.send(post())
+    assert client.statuses == [413]
+    assert transport.is_half_closed
+    assert not client.is_ended
+    assert client.is_read
+
+
+def test_a_refused_client_is_not_read_from_for_long() -> None:
+    world, client, _ = send_too_much()
+    for _ in range(4):
+        client.send(bytes(1000))
+        world.clock.advance(1.0)
+    assert client.is_aborted
+
+
+def test_a_connection_read_to_its_end_is_closed_at_once() -> None:
+    world = World()
+    connection = world.site.buildProtocol(IPv4Address("TCP", "192.0.2.1", 40_000))
+    assert isinstance(connection, HttpConnection)
+    client = Client(connection, TcpTransport())
+    client.send(post(b"", "Connection: close"))
+    assert client.transport.disconnecting
 
 
 # --- numbers of connections -----------------------------------------------------------------------
