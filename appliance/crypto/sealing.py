@@ -129,6 +129,6 @@ def _open(kek: Kek, sealed: bytes) -> tuple[KeyHeader, SecretBuffer]:
         raise Malformed("the header of a sealed key runs past its end")
     try:
         header = msgspec.msgpack.decode(sealed[start:stop], type=KeyHeader)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("the header of a sealed key does not decode") from error
     return header, cipher.decrypt_sm4_ctr(kek.encryption, iv, ciphertext)

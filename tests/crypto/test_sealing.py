@@ -134,8 +134,13 @@ def test_a_later_version_is_malformed(kek, sealed):
         msgspec.msgpack.encode(
             {**msgspec.to_builtins(HEADER, builtin_types=(bytes,)), "mode": "test"}
         ),
+        msgspec.msgpack.encode(HEADER).replace(b"production", b"producti\xff\xff"),
+        msgspec.msgpack.encode(HEADER).replace(b"\xa6key_id", b"\xa6key_i\xff"),
     ],
-    ids=["empty", "not msgpack", "fields missing", "unknown field", "unknown mode"],
+    ids=[
+        *("empty", "not msgpack", "fields missing", "unknown field", "unknown mode"),
+        *("value not UTF-8", "name not UTF-8"),
+    ],
 )
 def test_an_authentic_header_of_another_shape_is_malformed(kek, header):
     sealed = b"SYK1\x01" + len(header).to_bytes(2, "big") + header + bytes(16) + bytes(32)
