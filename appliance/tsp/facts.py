@@ -79,7 +79,7 @@ def precision(info: TSTInfo) -> str | None:
     """Say the accuracy in words, in seconds; None when the token has none."""
     if info.accuracy_us is None:
         return None
-    return f"+-{info.accuracy_us / 1_000_000:.6f}".rstrip("0").rstrip(".") + " s"
+    return f"±{info.accuracy_us / 1_000_000:.6f}".rstrip("0").rstrip(".") + " s"
 
 
 def source_of_time(info: TSTInfo) -> str | None:

@@ -28,3 +28,25 @@ def document_imprint(document: bytes) -> Imprint:
 def digest_imprint(algorithm: str, value: bytes) -> Imprint:
     """Give the imprint of a document of which one digest is known."""
     return lambda asked: value if asked == algorithm else None
+
+
+class DocumentHash:
+    """The digests of a document that arrives piece by piece, under every hash of `HASHES`.
+
+    All four at once: which is wanted stands in a token that may come after the document.
+    """
+
+    def __init__(self) -> None:
+        self._hashes = {oid: hashlib.new(name) for oid, name in HASHES.items()}
+        self.octets = 0
+
+    def update(self, octets: bytes) -> None:
+        """Take the next piece."""
+        self.octets += len(octets)
+        for running in self._hashes.values():
+            running.update(octets)
+
+    def imprint(self, algorithm: str) -> bytes | None:
+        """Give the digest of what came; it is an `Imprint`."""
+        running = self._hashes.get(algorithm)
+        return None if running is None else running.digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 
 import attrs
@@ -26,9 +27,9 @@ class Response:
 def problem(
     status: int, detail: str, *, close: bool = False, fields: tuple[str, ...] = ()
 ) -> Response:
-    """Make an error answer as problem+json (RFC 9457) from a sentence without quotes."""
+    """Make an error answer as problem+json (RFC 9457) from a sentence."""
     title = HTTPStatus(status).phrase
-    text = f'{{"status": {status}, "title": "{title}", "detail": "{detail}"}}\n'
+    text = f'{{"status": {status}, "title": "{title}", "detail": {json.dumps(detail)}}}\n'
     return Response(status, "application/problem+json", text.encode(), close, fields)
 
 

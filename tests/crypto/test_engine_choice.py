@@ -223,3 +223,9 @@ def test_a_chosen_engine_signs():
     engine = choose_engine("libcrypto").engine
     key = engine.generate()
     assert engine.verify_digest(key.public, DIGEST, key.sign_digest(DIGEST))
+
+
+def test_who_will_not_sign_is_spared_the_crossed_signatures() -> None:
+    choice = choose_engine(will_sign=False)
+    assert not any("each way" in check for check in choice.checks)
+    assert "SM2 verification known answer" in choice.checks
