@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from kit.box import Box
+from kit.box import Box, loopback_addresses
 from kit.tsp_client import QUERY_TYPE, REPLY_TYPE, Answer, make_query, post, read_reply, tst_info
 
 pytestmark = pytest.mark.e2e
@@ -138,7 +138,7 @@ def test_expect_100_continue_is_answered_before_the_body(wire: Wire) -> None:
 
 def test_both_address_families_are_served_on_one_port_number(address: tuple[str, int]) -> None:
     query = make_query(nonce=11)
-    for host in ("127.0.0.1", "::1"):
+    for host in loopback_addresses():
         wire = Wire(host, address[1])
         wire.send(ask(query), query)
         assert nonces([wire.receive()[2]]) == [11]

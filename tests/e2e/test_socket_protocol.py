@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kit import openssl
 from kit.bouncycastle import BouncyCastle
-from kit.box import SETTINGS, Box, running_box
+from kit.box import SETTINGS, Box, loopback_addresses, running_box
 from kit.tsp_client import make_query, read_reply, tst_info
 
 pytestmark = pytest.mark.e2e
@@ -156,7 +156,7 @@ def fetched(wire: Wire, reference: bytes) -> bytes:
 
 def test_both_address_families_are_served_on_one_port_number(box: Box) -> None:
     port = box.facts["tsp_tcp"].rpartition(":")[2]
-    for host in ("127.0.0.1", "[::1]"):
+    for host in loopback_addresses():
         wire = Wire(f"{host}:{port}")
         wire.send((TSA_MSG, make_query(nonce=9)))
         assert wire.receive()[0] == FINAL_MSG_REP

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -124,6 +125,11 @@ def running_box(state: Path, settings: str = SETTINGS) -> Iterator[Box]:
         box.stop()
 
 
+def loopback_addresses() -> list[str]:
+    """Give the loopback addresses of the families that this host has."""
+    return [address for address in ("127.0.0.1", "::1") if _can_bind(address)]
+
+
 @contextlib.contextmanager
 def paused(pid: int) -> Iterator[None]:
     """Stop a process by SIGSTOP and let it go on afterwards."""
@@ -149,6 +155,16 @@ def is_running(pid: int) -> bool:
     except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
+
+
+def _can_bind(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
 
 
 def _tail(path: Path) -> str:

@@ -1,0 +1,65 @@
+"""The box from its start to its end, and what becomes of it when a part is killed."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from kit.box import Box, is_running, read_ready, running_box, start_box
+from kit.polling import wait_until
+from kit.tsp_client import make_query, post_query, read_reply
+
+pytestmark = pytest.mark.e2e
+
+GUARD_S = 30.0
+
+
+def pids_of(box: Box) -> list[int]:
+    return [pid for found in box.facts["pids"].values() for pid in found]
+
+
+def is_granted(box: Box) -> bool:
+    return read_reply(post_query(box.url(), make_query())).status == 0
+
+
+def test_term_ends_every_role_and_takes_ready_json_away(tmp_path: Path) -> None:
+    box = start_box(tmp_path / "state")
+    pids = pids_of(box)
+    assert {"supervisor", "timed", "signer", "front"} <= box.facts["pids"].keys()
+    assert box.stop() == 0
+    assert read_ready(box.state) == {}
+    assert [pid for pid in pids if is_running(pid)] == []
+
+
+def test_no_role_outlives_a_killed_supervisor_and_the_next_start_serves(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    box = start_box(state)
+    tsa = box.tsa("sm2").read_bytes()
+    box.process.kill()
+    box.process.wait(GUARD_S)
+    try:
+        wait_until(
+            lambda: not any(is_running(pid) for pid in pids_of(box)),
+            guard_s=GUARD_S,
+            what="every role's end",
+        )
+    finally:
+        box.kill(pids_of(box))
+    (state / "run" / "ready.json").unlink()
+    with running_box(state) as again:
+        assert again.tsa("sm2").read_bytes() == tsa
+        assert is_granted(again)
+
+
+@pytest.mark.parametrize("role", ["front", "timed"])
+def test_a_killed_role_comes_back(private_box: Box, role: str) -> None:
+    pid = private_box.pid(role)
+    os.kill(pid, signal.SIGKILL)
+    assert private_box.pid(role, other_than=pid)
+    wait_until(lambda: is_granted(private_box), guard_s=GUARD_S, what="a stamp")
+
+
+def test_unknown_settings_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="ended with status 2") as refusal:
+        start_box(tmp_path / "state", "[listen]\nno_such_setting = 1\n")
+    assert any("no_such_setting" in note for note in refusal.value.__notes__)
