@@ -28,12 +28,16 @@ class Flag(enum.IntEnum):
 
 
 class MessageReader:
-    """Cuts a stream into messages; holds at most one that is not complete."""
+    """Cuts a stream into messages; holds at most one that is not complete.
 
-    __slots__ = ("_buffer",)
+    `fault` tells of a length that no message has, after which nothing is read; empty till then.
+    """
+
+    __slots__ = ("_buffer", "fault")
 
     def __init__(self) -> None:
         self._buffer = b""
+        self.fault = ""
 
     @property
     def is_amid(self) -> bool:
@@ -41,17 +45,17 @@ class MessageReader:
         return bool(self._buffer)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Take octets and give the messages they complete: (flag, value).
-
-        Raises Malformed for a length that no message has; the stream cannot be read further then.
-        """
+        """Take octets and give the messages they complete before any fault: (flag, value)."""
+        if self.fault:
+            return []
         buffer = self._buffer + data if self._buffer else data
         position, end = 0, len(buffer)
         messages = []
         while end - position >= HEAD_OCTETS:
             length = int.from_bytes(buffer[position : position + HEAD_OCTETS], "big")
             if not 1 <= length <= VALUE_LIMIT + 1:
-                raise Malformed(f"a message of {length} octets: 1 to {VALUE_LIMIT + 1} are taken")
+                self.fault = f"a message of {length} octets: 1 to {VALUE_LIMIT + 1} are taken"
+                break
             start = position + HEAD_OCTETS
             stop = start + length
             if stop > end:

@@ -136,13 +136,12 @@ class TspTcpConnection(Protocol):
         if self._is_ending:
             return
         was_amid = self._reader.is_amid
-        try:
-            messages = self._reader.feed(data)
-        except Malformed as error:
-            self._end(str(error))
-            return
+        messages = self._reader.feed(data)
         for flag, value in messages:
             self._take(flag, value)
+        if self._reader.fault:
+            self._end(self._reader.fault)
+            return
         if messages or not was_amid:
             limits = self._factory.limits
             allowed_s = limits.message_deadline_s if self._reader.is_amid else limits.idle_s

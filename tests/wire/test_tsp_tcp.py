@@ -352,6 +352,17 @@ def test_a_length_no_message_has_is_an_error_and_the_end_after_what_is_owed(leng
     assert client.is_closing
 
 
+def test_what_came_in_one_read_before_an_unreadable_length_is_answered() -> None:
+    world = World()
+    client = world.connect()
+    client.send(encode_message(Flag.TSA_MSG, b"sound") + bytes(4))
+    world.turn()
+    world.answer(0)
+    world.turn()
+    assert client.flags == [Flag.FINAL_MSG_REP, Flag.ERROR_MSG_REP]
+    assert client.is_closing
+
+
 def test_nothing_is_heard_after_an_unreadable_length() -> None:
     world = World()
     client = world.connect()
