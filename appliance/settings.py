@@ -98,6 +98,16 @@ class Ledger(_Table, frozen=True):
     segment_rows: Annotated[int, Meta(ge=1000, le=100_000_000)] = 1_000_000
 
 
+class Verify(_Table, frozen=True):
+    """What verification trusts beside the roots of this box: a PEM file, or nothing.
+
+    A question may carry a document of megabytes, and so has a deadline of its own.
+    """
+
+    roots: str = ""
+    body_deadline_s: Seconds = 60.0
+
+
 class Limits(_Table, frozen=True):
     """What clients may take of a port: seconds, and connections over all the fronts together.
 
@@ -122,6 +132,7 @@ class Settings(_Table, frozen=True):
     time: Time = Time()
     tsp: Tsp = Tsp()
     ledger: Ledger = Ledger()
+    verify: Verify = Verify()
     limits: Limits = Limits()
 
     @property

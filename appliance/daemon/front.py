@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import msgspec
@@ -11,8 +13,9 @@ from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from appliance.crypto.engine import choose_engine
 from appliance.daemon.roles import Setting, close_ports
-from appliance.quantities import NS_PER_S
+from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.services.host_clock import read_host_clock
 from appliance.services.messages import (
     PROTOCOL_VERSION,
@@ -21,13 +24,16 @@ from appliance.services.messages import (
     StampAnswer,
     StampReplies,
 )
+from appliance.services.publishing import ROOTS
 from appliance.services.reactor import ListeningPort
 from appliance.services.timestamping import StampDesk
+from appliance.services.verifying import TrustedRoots, Verifier
 from appliance.settings import Settings
-from appliance.wire.http import Limits, Site
+from appliance.wire.http import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.tsp_http import timestamp_routes
 from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
+from appliance.wire.verify_http import verify_routes
 
 DRAIN_S = 5.0
 _FIRST_RETRY_S = 0.05
@@ -37,6 +43,11 @@ _LAST_RETRY_S = 1.0
 def wall_s() -> float:
     """Tell Unix seconds for HTTP's Date header, which is no trusted time."""
     return read_host_clock().posix_ns / NS_PER_S
+
+
+def host_now() -> Utc:
+    """Tell the time by the host's clock, as good as the age of a revocation list needs."""
+    return Utc(read_host_clock().posix_ns // NS_PER_US)
 
 
 def http_limits(settings: Settings) -> Limits:
@@ -72,8 +83,9 @@ class FrontRole:
         self._desk = StampDesk(setting.reactor)
         settings = setting.settings
         default = settings.profiles()[0].name
+        stamping = timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s)
         self._site = Site(
-            timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s),
+            {**stamping, **_verification(setting)},
             clock=setting.reactor,
             wall_s=wall_s,
             limits=http_limits(settings),
@@ -125,3 +137,12 @@ class FrontRole:
         else:
             self._log.error("the signer speaks another version", version=frame.version)
             line.abort()
+
+
+def _verification(setting: Setting) -> Mapping[str, Mapping[str, Route]]:
+    """Make the routes of verification, under the roots of the box and of its settings."""
+    further = setting.settings.verify.roots
+    files = [setting.places.public / ROOTS, *([Path(further)] if further else [])]
+    engine = choose_engine(will_sign=False).engine
+    verifier = Verifier(TrustedRoots(engine, files, setting.reactor), host_now)
+    return verify_routes(verifier, deadline_s=setting.settings.verify.body_deadline_s)
