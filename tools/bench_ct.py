@@ -33,17 +33,17 @@ SAMPLES = {"sign": 200_000, "kg": 200_000, "control": 50_000}
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print one JSON object, and give 1 when a secret shows or the control does not."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--variant", choices=list(native_build.VARIANTS), default="intrinsics")
+    parser.add_argument("--path", choices=native_build.RUNNABLE, default=native_build.RUNNABLE[0])
     parser.add_argument("--scale", type=float, default=1.0, help="times the usual sample counts")
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        program = native_build.build("timing", Path(folder), variant=options.variant)
+        program = native_build.build("timing", Path(folder), path=options.path)
         scores = {
             name: largest_t(*measure(program, name, int(count * options.scale)))
             for name, count in SAMPLES.items()
         }
     report = {f"t_{name}": round(score, 2) for name, score in scores.items()}
-    print(json.dumps({**report, "limit": LIMIT, "samples": SAMPLES, "variant": options.variant}))
+    print(json.dumps({**report, "limit": LIMIT, "samples": SAMPLES, "path": options.path}))
     is_quiet = scores["sign"] < LIMIT and scores["kg"] < LIMIT
     return 0 if is_quiet and scores["control"] > LIMIT else 1
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 6
+#define COMB_WIDTH 6
 
 /* A table entry as the scan sees it: four registers of any 128-bit machine.  The vector extensions of
  * the compiler become SSE2 or NEON, and a comparison of lanes cannot become a branch. */
@@ -79,7 +79,7 @@ void comb_multiply(point *out, const scalar *k)
         affine entry;
         field minus;
         word negative;
-        word size = signed_digit(bits_at(k->w, WIDTH * j - 1), WIDTH, &negative);
+        word size = signed_digit(bits_at(k->w, COMB_WIDTH * j - 1), COMB_WIDTH, &negative);
         scan(&entry, comb_generator.row[j], size);
         field_sub(&minus, &(field){{0}}, &entry.y);
         field_choose(&entry.y, mask_of(negative), &minus, &entry.y);
@@ -92,7 +92,7 @@ void comb_add_public(point *acc, const comb *table, const scalar *k)
 {
     for (int j = 0; j < COMB_ROWS; j++) {
         word negative;
-        word size = signed_digit(bits_at(k->w, WIDTH * j - 1), WIDTH, &negative);
+        word size = signed_digit(bits_at(k->w, COMB_WIDTH * j - 1), COMB_WIDTH, &negative);
         if (size != 0)
             point_add_affine_public(acc, &table->row[j][size - 1], (int)negative);
     }

@@ -4,7 +4,7 @@ const word field_p[4] = {0xFFFFFFFFFFFFFFFF, 0xFFFFFFFF00000000, 0xFFFFFFFFFFFFF
 
 /* 2^256 mod p and 2^512 mod p. */
 const field field_one = {{0x0000000000000001, 0x00000000FFFFFFFF, 0, 0x0000000100000000}};
-static const field R2 = {{0x0000000200000003, 0x00000002FFFFFFFF, 0x0000000100000001, 0x0000000400000002}};
+static const field FIELD_R2 = {{0x0000000200000003, 0x00000002FFFFFFFF, 0x0000000100000001, 0x0000000400000002}};
 
 /* One Montgomery round without a multiplication.  p is -1 mod 2^64, so the multiplier is m = a[0] itself,
  * and (a + m p) / 2^64 = (a >> 64) + m (2^192 - 2^160 - 2^32 + 1), which stays below 2^256. */
@@ -32,6 +32,12 @@ static inline void reduce(field *out, const word t[8])
     word top = add_256(a, a, t + 4);
     subtract_once(out->w, top, a, field_p);
 }
+
+#ifdef SHIYIN_ADX
+
+#include "field_adx.h"
+
+#else
 
 void field_mul(field *out, const field *a, const field *b)
 {
@@ -80,6 +86,8 @@ void field_sqr(field *out, const field *a)
     reduce(out, t);
 }
 
+#endif
+
 /* out = a^(2^times) * b: append `times` bits to an exponent and add another. */
 static void square_then_mul(field *out, const field *a, int times, const field *b)
 {
@@ -114,7 +122,7 @@ void field_invert(field *out, const field *a)
 void field_from_plain(field *out, const word plain[4])
 {
     field value = {{plain[0], plain[1], plain[2], plain[3]}};
-    field_mul(out, &value, &R2);
+    field_mul(out, &value, &FIELD_R2);
 }
 
 void field_to_plain(word plain[4], const field *a)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "verify.h"
+#include "digest.h"
 
 static const char DEFAULT_ID[] = "1234567812345678"; /* GM/T 0009-2012 clause 10 */
 

@@ -1,8 +1,9 @@
 /* The Python type Key: an opaque handle of a private key. */
 #include "module.h"
 
+#include "arithmetic.h"
+#include "digest.h"
 #include "sign.h"
-#include "verify.h"
 
 /* A private key.  `users` counts the calls at work without the GIL; a key closed meanwhile is zeroed by the
  * last of them.  All fields are guarded by the GIL. */
@@ -131,7 +132,7 @@ static PyObject *key_sign_digest(PyObject *self, PyObject *digest)
         return NULL;
     memcpy(e[0], PyBytes_AS_STRING(digest), 32);
     Py_BEGIN_ALLOW_THREADS
-    status = sm2_sign(held->key, 1, e, signature);
+    status = fastest()->sign(held->key, 1, e, signature);
     Py_END_ALLOW_THREADS
     leave(held);
     if (status != SM2_OK)
@@ -150,7 +151,7 @@ static sm2_status sign_all(sm2_key *key, PyObject *messages, uint8_t (*signature
             PyObject *message = PyTuple_GET_ITEM(messages, (Py_ssize_t)(done + i));
             sm2_digest(digests[i], key->z, PyBytes_AS_STRING(message), (size_t)PyBytes_GET_SIZE(message));
         }
-        sm2_status status = sm2_sign(key, n, digests, signatures + done);
+        sm2_status status = fastest()->sign(key, n, digests, signatures + done);
         if (status != SM2_OK)
             return status;
         done += n;

@@ -1,7 +1,8 @@
 /* The Python face of the SM2 core: appliance.crypto._native, described in _native.pyi. */
 #include "module.h"
 
-#include "verify.h"
+#include "arithmetic.h"
+#include "digest.h"
 
 /* Hashing less than this is quicker than letting go of the GIL. */
 #define GIL_OCTETS 2048
@@ -11,7 +12,7 @@ static PyObject *generate(PyObject *module, PyObject *Py_UNUSED(none))
     sm2_key *key;
     sm2_status status;
     Py_BEGIN_ALLOW_THREADS
-    status = sm2_key_generate(&key);
+    status = fastest()->generate(&key);
     Py_END_ALLOW_THREADS
     return wrap_key(PyModule_GetState(module), status, key);
 }
@@ -25,7 +26,7 @@ static PyObject *load(PyObject *module, PyObject *source)
         return NULL;
     if (buffer.len == 32) {
         Py_BEGIN_ALLOW_THREADS
-        status = sm2_key_load(&key, buffer.buf);
+        status = fastest()->load(&key, buffer.buf);
         Py_END_ALLOW_THREADS
     }
     PyBuffer_Release(&buffer);
@@ -78,12 +79,16 @@ static PyObject *message_digest(PyObject *module, PyObject *args)
 static PyObject *check_public(PyObject *Py_UNUSED(module), PyObject *public)
 {
     Py_buffer buffer;
-    affine p;
     if (PyObject_GetBuffer(public, &buffer, PyBUF_SIMPLE) != 0)
         return NULL;
-    int sound = buffer.len == 64 && affine_read(&p, buffer.buf);
+    int sound = buffer.len == 64 && fastest()->is_public(buffer.buf);
     PyBuffer_Release(&buffer);
     return PyBool_FromLong(sound);
+}
+
+static PyObject *path(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
+{
+    return PyUnicode_FromString(fastest()->path);
 }
 
 /* One verification to do: copies of what Python gave, so that no object is touched without the GIL. */
@@ -119,7 +124,7 @@ static int read_task(task *work, PyObject *triple)
 static void run_task(task *work)
 {
     if (work->well_formed)
-        work->valid = sm2_verify(work->public, work->e, work->signature);
+        work->valid = fastest()->verify(work->public, work->e, work->signature);
 }
 
 static PyObject *verify_digest(PyObject *Py_UNUSED(module), PyObject *args)
@@ -172,6 +177,7 @@ static PyMethodDef functions[] = {
     {"sm3", hash, METH_O, "Hash data."},
     {"message_digest", message_digest, METH_VARARGS, "e = SM3(Z || message), of (public, message, id)."},
     {"check_public", check_public, METH_O, "Tell whether X||Y is a point of the curve."},
+    {"path", path, METH_NOARGS, "Tell which arithmetic this processor gets."},
     {"verify_digest", verify_digest, METH_VARARGS, "Verify (public, e, signature)."},
     {"verify_digests", verify_digests, METH_O, "Verify many (public, e, signature)."},
     {NULL, NULL, 0, NULL},
@@ -191,7 +197,7 @@ static int import_errors(module_state *state)
 static int execute(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
-    if (comb_initialise() != 0) {
+    if (fastest()->initialise() != 0) {
         PyErr_NoMemory();
         return -1;
     }

@@ -4,8 +4,8 @@ const word scalar_n[4] = {0x53BBF40939D54123, 0x7203DF6B21C6052B, 0xFFFFFFFFFFFF
 
 /* -n^-1 mod 2^64; 2^256 mod n and 2^512 mod n. */
 #define N0 0x327F9E8872350975ULL
-static const scalar ONE = {{0xAC440BF6C62ABEDD, 0x8DFC2094DE39FAD4, 0, 0x0000000100000000}};
-static const scalar R2 = {{0x901192AF7C114F20, 0x3464504ADE6FA2FA, 0x620FC84C3AFFE0D4, 0x1EB5E412A22B3D3B}};
+static const scalar SCALAR_ONE = {{0xAC440BF6C62ABEDD, 0x8DFC2094DE39FAD4, 0, 0x0000000100000000}};
+static const scalar SCALAR_R2 = {{0x901192AF7C114F20, 0x3464504ADE6FA2FA, 0x620FC84C3AFFE0D4, 0x1EB5E412A22B3D3B}};
 
 void scalar_add(scalar *out, const scalar *a, const scalar *b)
 {
@@ -40,13 +40,13 @@ void scalar_mul(scalar *out, const scalar *a, const scalar *b)
 
 void scalar_to_montgomery(scalar *out, const scalar *a)
 {
-    scalar_mul(out, a, &R2);
+    scalar_mul(out, a, &SCALAR_R2);
 }
 
 /* a^(n-2) by square and multiply; the exponent is public, so its bits may steer. */
 void scalar_invert_to_montgomery(scalar *out, const scalar *a)
 {
-    scalar base, power = ONE;
+    scalar base, power = SCALAR_ONE;
     scalar_to_montgomery(&base, a);
     for (int i = 255; i >= 0; i--) {
         scalar_mul(&power, &power, &power);

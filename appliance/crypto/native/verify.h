@@ -1,19 +1,10 @@
-/* SM2 verification and digests; everything here is public, and variable in time.  GB/T 32918.2. */
+/* SM2 verification; everything here is public, and variable in time.  GB/T 32918.2 clause 7. */
 #ifndef SHIYIN_VERIFY_H
 #define SHIYIN_VERIFY_H
 
 #include "comb.h"
-#include "sm3.h"
 
-#define ID_OCTETS_MAX 8191 /* ENTL counts bits in two octets */
-
-/* Z = SM3(ENTL || ID || a || b || G || public).  GB/T 32918.2 5.5.  id_size <= ID_OCTETS_MAX. */
-void sm2_identity(uint8_t z[SM3_OCTETS], const uint8_t public[64], const void *id, size_t id_size);
-
-/* e = SM3(Z || message). */
-void sm2_digest(uint8_t e[SM3_OCTETS], const uint8_t z[SM3_OCTETS], const void *message, size_t size);
-
-/* Take r||s; returns 1 when 1 <= r, s <= n-1 and t = r + s mod n is not zero, else 0.  Clause 7.1 B1-B2, B5. */
+/* Take r||s; returns 1 when 1 <= r, s <= n-1 and t = r + s mod n is not zero, else 0.  7.1 B1-B2, B5. */
 int signature_read(scalar *r, scalar *s, scalar *t, const uint8_t signature[64]);
 
 /* Verify r||s over e: 1 or 0.  The first takes any octets for the public key and keeps a table for one

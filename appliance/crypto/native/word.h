@@ -2,15 +2,19 @@
  *
  * Nothing here branches or indexes on the value of its operands.  On x86-64 the carries go through
  * _addcarry_u64, which every x86-64 processor has; elsewhere, or with -DSHIYIN_PORTABLE, through
- * unsigned __int128.
+ * unsigned __int128.  SHIYIN_ADX says that a file is compiled once more by adx.c.
  */
 #ifndef SHIYIN_WORD_H
 #define SHIYIN_WORD_H
 
 #include <stdint.h>
 
+#ifdef SHIYIN_ADX
+#include "adx_names.h"
+#endif
+
 #if defined(__x86_64__) && !defined(SHIYIN_PORTABLE)
-#define SHIYIN_INTRINSICS 1
+#define SHIYIN_INTRINSICS
 #include <immintrin.h>
 #endif
 
