@@ -22,8 +22,12 @@ from appliance.errors import Malformed, Refused
 from appliance.tsp.policy import Policy, Profile, TokenForm
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Oid = Annotated[str, Meta(pattern=r"^[0-2](\.(0|[1-9][0-9]*))+$", max_length=64)]
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=32)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*\Z", max_length=32)]
+Oid = Annotated[
+    str,
+    # Under 0 and 1 the second arc ends at 39 (X.660 A.2): 1.40 would be written as 2.0.
+    Meta(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*\Z", max_length=64),
+]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
 
 DEMO_POLICY = "2.999.1.1"
@@ -184,7 +188,7 @@ def load_settings(path: Path | None) -> Settings:
         return Settings()
     try:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Settings)
-    except (msgspec.ValidationError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib's own, and Python's for its limits
         raise Malformed(f"{path}: {error}") from error
     except OSError as error:
         raise Malformed(f"{path}: {error.strerror}") from error
