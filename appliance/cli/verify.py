@@ -53,7 +53,7 @@ def run(context: Context, chosen: argparse.Namespace) -> Exit:
     lists = [each for path in chosen.crl for each in _read_lists(path)]
     now = Utc(read_host_clock().posix_ns // NS_PER_US)
     expected = Expected(_imprint(chosen), chosen.nonce, chosen.policy)
-    trust = Trust.under(choose_engine().engine, roots)
+    trust = Trust.under(choose_engine(will_sign=False).engine, roots)
     report = verify_token(token, expected, trust, Evidence(extra, lists, now))
     context.show(report_facts(report))
     return Exit.OK if report.verdict is Verdict.VALID else Exit.REFUSED

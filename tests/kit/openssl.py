@@ -16,7 +16,7 @@ prompt = no
 CN = Judges' TSA
 [root]
 basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign
+keyUsage = critical, keyCertSign, cRLSign
 subjectKeyIdentifier = hash
 [tsa]
 basicConstraints = critical, CA:FALSE
