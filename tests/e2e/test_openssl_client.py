@@ -126,7 +126,8 @@ def test_the_sm2_signature_holds_under_no_other_id(stamped: Stamped) -> None:
 
 def test_the_sm2_signature_holds_over_nothing_else(stamped: Stamped) -> None:
     changed = stamped.signed.with_name("changed")
-    changed.write_bytes(stamped.parts.signed_attributes[:-1] + b"\0")
+    octets = stamped.parts.signed_attributes
+    changed.write_bytes(octets[:-1] + bytes((octets[-1] ^ 1,)))
     assert not signature_verdict(stamped, changed).accepted
 
 
