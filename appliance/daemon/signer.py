@@ -22,6 +22,7 @@ from appliance.daemon.listeners import SOCKET_MODE
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
+from appliance.services.clients import owner_of
 from appliance.services.commissioning import Commissioner, Identity
 from appliance.services.host_clock import read_host_clock
 from appliance.services.issuing import Issuer
@@ -37,7 +38,7 @@ from appliance.services.messages import (
     StampQuestion,
     StampReplies,
 )
-from appliance.services.polling import PatientIssuer, PollTable, owner_of
+from appliance.services.polling import PatientIssuer, PollTable
 from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start

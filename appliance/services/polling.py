@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from appliance.asn1.tsp import PKIFailureInfo, encode_rejection
+from appliance.services.clients import owner_of
 from appliance.services.issuing import Issuer
 from appliance.services.messages import PollState, StampAsk
 from appliance.services.reactor import Clock
@@ -119,8 +120,3 @@ class PatientIssuer:
 
         patience = self._clock.callLater(self._patience_s, late)
         self._issuer.submit(asks, finished)
-
-
-def owner_of(client: bytes) -> bytes:
-    """Take the address out of a packed client: a poll may come over another connection."""
-    return client[:-2]

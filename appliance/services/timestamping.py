@@ -13,6 +13,7 @@ import attrs
 from twisted.logger import Logger
 
 from appliance.asn1.tsp import encode_rejection
+from appliance.services.clients import source_of
 from appliance.services.messages import (
     BATCH_LIMIT,
     Hello,
@@ -35,6 +36,10 @@ Send = Callable[[StampBatch | PollAsk], bool]
 
 REQUEST_LIMIT = 4096
 IN_FLIGHT_LIMIT = 8192
+PROFILE_LIMIT = IN_FLIGHT_LIMIT // 2
+"""A profile with a slow key leaves room for the others."""
+SOURCE_LIMIT = IN_FLIGHT_LIMIT // 4
+"""A client that asks for more than can be done leaves room for the others."""
 CROSSINGS_PER_QUEUE = 2
 """One batch is signed while the next is read: more would only make them smaller."""
 DEADLINE_S = 10.0
@@ -46,12 +51,16 @@ _LATE = encode_rejection(PKIFailureInfo.systemFailure, "the signer did not answe
 _LOST = encode_rejection(PKIFailureInfo.systemFailure, "the signer went away; ask again")
 
 
+_Waiter = tuple[DoneOrLate, bytes]
+"""Who waits for an answer, and the source that asked."""
+
+
 @attrs.frozen(eq=False)
 class _Crossing:
     """A batch at the signer: whose requests, who waits for them, and until when."""
 
     queue: _Queue
-    waiting: list[DoneOrLate]
+    waiting: list[_Waiter]
     deadline: float
 
 
@@ -61,8 +70,9 @@ class _Queue:
 
     may_poll: bool
     asks: list[StampAsk] = attrs.Factory(list)
-    waiting: list[DoneOrLate] = attrs.Factory(list)
+    waiting: list[_Waiter] = attrs.Factory(list)
     crossings: int = 0
+    in_flight: int = 0
 
 
 @attrs.frozen(eq=False)
@@ -90,6 +100,7 @@ class StampDesk:
         self._polls: dict[int, _Poll] = {}
         self._crossings: dict[int, _Crossing] = {}
         self._in_flight = 0
+        self._in_flight_of: dict[bytes, int] = {}
         self._next_batch = 0
         self._flush_call: DelayedCall | None = None
         self._deadline_call: DelayedCall | None = None
@@ -117,9 +128,9 @@ class StampDesk:
         queues, self._queues = self._queues, {}
         polls, self._polls = self._polls, {}
         for crossing in crossings.values():
-            self._settle(crossing.waiting, [_LOST] * len(crossing.waiting))
+            self._settle(crossing.queue, crossing.waiting, [_LOST] * len(crossing.waiting))
         for queue in queues.values():
-            self._settle(queue.waiting, [_LOST] * len(queue.waiting))
+            self._settle(queue, queue.waiting, [_LOST] * len(queue.waiting))
         for poll in polls.values():
             poll.done(PollState.UNKNOWN)
 
@@ -157,15 +168,23 @@ class StampDesk:
         if self._send is None:
             done(_NO_SIGNER)
             return
-        if self._in_flight >= IN_FLIGHT_LIMIT:
-            done(_OVERLOAD)
-            return
-        self._in_flight += 1
         queue = self._queues.get(key)
         if queue is None:
             queue = self._queues[key] = _Queue(key[1])
+        source = source_of(client)
+        of_source = self._in_flight_of.get(source, 0)
+        if (
+            self._in_flight >= IN_FLIGHT_LIMIT
+            or queue.in_flight >= PROFILE_LIMIT
+            or of_source >= SOURCE_LIMIT
+        ):
+            done(_OVERLOAD)
+            return
+        self._in_flight += 1
+        self._in_flight_of[source] = of_source + 1
+        queue.in_flight += 1
         queue.asks.append(StampAsk(key[0], request, client))
-        queue.waiting.append(done)
+        queue.waiting.append((done, source))
         if self._flush_call is None and queue.crossings < CROSSINGS_PER_QUEUE:
             # Zero delay: the call comes when everything this turn's poll brought has been read.
             self._flush_call = self._clock.callLater(0, self._flush)
@@ -187,7 +206,7 @@ class StampDesk:
         if len(responses) != len(crossing.waiting):
             self._log.error("the signer answered another number of requests than it was asked")
             responses = [_LOST for _ in crossing.waiting]
-        self._settle(crossing.waiting, responses)
+        self._settle(crossing.queue, crossing.waiting, responses)
 
     def _flush(self) -> None:
         self._flush_call = None
@@ -202,7 +221,7 @@ class StampDesk:
             batch = self._next_batch
             self._next_batch += 1
             if self._send is None or not self._send(StampBatch(batch, asks, queue.may_poll)):
-                self._settle(waiting, [_LOST] * len(waiting))
+                self._settle(queue, waiting, [_LOST] * len(waiting))
                 continue
             queue.crossings += 1
             self._crossings[batch] = _Crossing(queue, waiting, self._clock.seconds() + DEADLINE_S)
@@ -212,9 +231,19 @@ class StampDesk:
         if self._deadline_call is None:
             self._deadline_call = self._clock.callLater(1.0, self._expire)
 
-    def _settle(self, waiting: Sequence[DoneOrLate], responses: Sequence[bytes | int]) -> None:
+    def _settle(
+        self, queue: _Queue, waiting: Sequence[_Waiter], responses: Sequence[bytes | int]
+    ) -> None:
         self._in_flight -= len(waiting)
-        for done, response in zip(waiting, responses, strict=True):
+        queue.in_flight -= len(waiting)
+        of_source = self._in_flight_of
+        for _, source in waiting:
+            left = of_source[source] - 1
+            if left:
+                of_source[source] = left
+            else:
+                del of_source[source]
+        for (done, _), response in zip(waiting, responses, strict=True):
             done(response)
 
     def _expire(self) -> None:
@@ -227,7 +256,7 @@ class StampDesk:
             queue.crossings -= 1
             # What gathered behind a late batch has waited as long.
             waiting, queue.waiting, queue.asks = [*crossing.waiting, *queue.waiting], [], []
-            self._settle(waiting, [_LATE] * len(waiting))
+            self._settle(queue, waiting, [_LATE] * len(waiting))
         for number in [number for number, poll in self._polls.items() if poll.deadline <= now]:
             self._polls.pop(number).done(PollState.WAITING)
         if self._crossings or self._polls:

@@ -16,14 +16,6 @@ def pack_client(host: str, port: int) -> bytes:
     return address.packed + port.to_bytes(2, "big")
 
 
-def source_of(client: bytes) -> bytes:
-    """Give whom limits count for a packed client: an IPv4 address, or the /64 of an IPv6 one.
-
-    A subscriber has a whole /64 to draw addresses from (RFC 6177, RFC 8981).
-    """
-    return client[:8] if len(client) > 8 else client[:4]
-
-
 def unpack_client(packed: bytes) -> str:
     """Render a packed client as a person writes it: `192.0.2.1:80`, `[2001:db8::1]:80` or `-`."""
     if len(packed) not in (6, 18):

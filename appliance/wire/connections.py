@@ -13,8 +13,9 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from appliance.services.clients import source_of
 from appliance.services.reactor import Clock, StreamTransport
-from appliance.wire.addresses import pack_client, source_of
+from appliance.wire.addresses import pack_client
 
 
 @attrs.frozen

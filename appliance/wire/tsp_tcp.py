@@ -108,6 +108,7 @@ class TspTcpConnection(Protocol):
         self.client = client
         self.deadline = factory.clock.seconds() + factory.limits.idle_s
         self._reader = MessageReader()
+        self._arrived: deque[tuple[int, bytes]] = deque()
         self._pending: deque[_Reply] = deque()
         self._flush_call: DelayedCall | None = None
         self._is_ending = False
@@ -125,6 +126,7 @@ class TspTcpConnection(Protocol):
     def connectionLost(self, reason: Failure | None = None) -> None:  # noqa: ARG002  it changes nothing
         """Count out; replies still to come are dropped."""
         self._is_ending = True
+        self._arrived.clear()
         self._pending.clear()
         if self._flush_call is not None:
             self._flush_call.cancel()
@@ -137,15 +139,12 @@ class TspTcpConnection(Protocol):
             return
         was_amid = self._reader.is_amid
         messages = self._reader.feed(data)
-        for flag, value in messages:
-            self._take(flag, value)
-        if self._reader.fault:
-            self._end(self._reader.fault)
-            return
+        self._arrived.extend(messages)
         if messages or not was_amid:
             limits = self._factory.limits
             allowed_s = limits.message_deadline_s if self._reader.is_amid else limits.idle_s
             self.deadline = self._factory.clock.seconds() + allowed_s
+        self._take_arrived()
         self._steer()
 
     def pauseProducing(self) -> None:
@@ -180,6 +179,14 @@ class TspTcpConnection(Protocol):
         else:
             self.transport.abortConnection()
 
+    def _take_arrived(self) -> None:
+        """Take messages as far as the pipeline has room: one read may bring thousands."""
+        limit = self._factory.limits.pipeline
+        while self._arrived and len(self._pending) < limit:
+            self._take(*self._arrived.popleft())
+        if self._reader.fault and not self._arrived and not self._is_ending:
+            self._end(self._reader.fault)
+
     def _take(self, flag: int, value: bytes) -> None:
         reply = _Reply(self)
         self._pending.append(reply)
@@ -203,6 +210,8 @@ class TspTcpConnection(Protocol):
         while self._pending and self._pending[0].octets:
             ready.append(self._pending.popleft().octets)
         self._send(b"".join(ready))
+        if not self._is_ending:
+            self._take_arrived()
         if self._is_ending and not self._pending:
             # A transport does not close while it has a producer that it told to pause.
             self.transport.unregisterProducer()

@@ -8,15 +8,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from twisted.internet.task import Clock
 
 from appliance.asn1.tsp import PKIFailureInfo, decode_response
+from appliance.services.clients import owner_of
 from appliance.services.issuing import Issuer
 from appliance.services.messages import PollState, StampAsk
-from appliance.services.polling import (
-    CAPACITY,
-    KEPT_S,
-    PatientIssuer,
-    PollTable,
-    owner_of,
-)
+from appliance.services.polling import CAPACITY, KEPT_S, PatientIssuer, PollTable
 from appliance.wire.addresses import pack_client
 
 OWNER, STRANGER = b"\xc0\x00\x02\x01", b"\xc0\x00\x02\x02"

@@ -24,11 +24,14 @@ from appliance.services.messages import (
 from appliance.services.timestamping import (
     CROSSINGS_PER_QUEUE,
     DEADLINE_S,
-    IN_FLIGHT_LIMIT,
+    PROFILE_LIMIT,
     REQUEST_LIMIT,
+    SOURCE_LIMIT,
     StampDesk,
 )
 
+ONE, OTHER = b"\xc0\0\2\1\0\1", b"\xc0\0\2\2\0\1"
+"""Two packed clients."""
 HELLO = Hello(PROTOCOL_VERSION, (ProfileOffer("sm2", "sm2"), ProfileOffer("rsa", "rsa")))
 
 
@@ -57,9 +60,9 @@ class World:
             self.polls.append(frame)
         return self.is_line_open
 
-    def ask(self, *requests: bytes, profile: str = "sm2") -> None:
+    def ask(self, *requests: bytes, profile: str = "sm2", client: bytes = ONE) -> None:
         for request in requests:
-            self.desk.submit(profile, request, b"client", self.answers.append)
+            self.desk.submit(profile, request, client, self.answers.append)
 
     def turn(self) -> None:
         """Let the reactor's turn end."""
@@ -95,7 +98,7 @@ def test_what_arrives_in_one_turn_crosses_together() -> None:
     world.turn()
     ((a, b),) = [batch.asks for batch in world.sent]
     assert (a.request, b.request) == (b"a", b"b")
-    assert (a.profile, a.client) == ("sm2", b"client")
+    assert (a.profile, a.client) == ("sm2", ONE)
 
 
 def test_answers_go_to_who_asked_in_any_order_of_batches() -> None:
@@ -158,16 +161,52 @@ def test_without_a_signer_it_is_a_system_failure_at_once() -> None:
     assert not world.desk.is_busy
 
 
+def test_too_much_of_one_source_is_an_overload_until_some_is_answered() -> None:
+    world = World()
+    world.ask(*[b"a"] * SOURCE_LIMIT)
+    world.ask(b"b", client=ONE[:4] + b"\0\7")
+    assert is_system_failure(world.answers, "overload")
+    world.ask(b"c", client=OTHER)
+    assert len(world.answers) == 1
+    world.turn()
+    world.reply(world.sent[0])
+    world.answers.clear()
+    world.ask(b"d")
+    assert world.answers == []
+
+
+def test_too_much_of_one_profile_leaves_room_for_the_others() -> None:
+    world = World()
+    for number in range(PROFILE_LIMIT):
+        world.ask(b"a", client=number.to_bytes(4, "big") + b"\0\7", profile="rsa")
+    assert world.answers == []
+    world.ask(b"b", client=OTHER, profile="rsa")
+    assert is_system_failure(world.answers, "overload")
+    world.ask(b"c", client=OTHER, profile="sm2")
+    assert len(world.answers) == 1
+
+
 def test_too_many_in_flight_is_an_overload_until_some_are_answered() -> None:
     world = World()
-    world.ask(*[b"a"] * IN_FLIGHT_LIMIT)
-    world.ask(b"b")
+    for profile in ("sm2", "rsa"):
+        for number in range(PROFILE_LIMIT):
+            world.ask(b"a", client=number.to_bytes(4, "big") + b"\0\7", profile=profile)
+    world.ask(b"b", client=OTHER, profile="p256")
     assert is_system_failure(world.answers, "overload")
     world.turn()
     world.reply(world.sent[0])
     world.answers.clear()
-    world.ask(b"c")
+    world.ask(b"c", client=OTHER, profile="p256")
     assert world.answers == []
+
+
+def test_sources_that_wait_for_nothing_leave_nothing_behind() -> None:
+    world = World()
+    world.ask(b"a")
+    world.ask(b"b", client=OTHER)
+    world.turn()
+    world.reply(world.sent[0])
+    assert world.desk._in_flight_of == {}
 
 
 # --- what goes wrong ------------------------------------------------------------------------------
@@ -308,13 +347,18 @@ class Desk(RuleBasedStateMachine):
         self.answered: Counter[int] = Counter()
         self.unanswered: list[StampBatch] = []
 
-    @rule(count=st.integers(1, 150), size=st.sampled_from([1, 5000]), name=st.sampled_from("ab"))
-    def ask(self, count: int, size: int, name: str) -> None:
+    @rule(
+        count=st.integers(1, 150),
+        size=st.sampled_from([1, 5000]),
+        name=st.sampled_from("ab"),
+        client=st.sampled_from([ONE, OTHER, b""]),
+    )
+    def ask(self, count: int, size: int, name: str, client: bytes) -> None:
         for _ in range(count):
             number = self.asked
             self.asked += 1
             self.world.desk.submit(
-                name, bytes(size), b"", lambda _, number=number: self.answered.update([number])
+                name, bytes(size), client, lambda _, number=number: self.answered.update([number])
             )
 
     @rule()
@@ -352,7 +396,9 @@ class Desk(RuleBasedStateMachine):
 
     @invariant()
     def the_desk_knows_how_many_wait(self) -> None:
-        assert self.world.desk._in_flight == self.asked - len(self.answered)
+        desk, waiting = self.world.desk, self.asked - len(self.answered)
+        assert desk._in_flight == waiting
+        assert sum(desk._in_flight_of.values()) == waiting
 
     @invariant()
     def no_batch_is_too_large(self) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.wire.addresses import pack_client, source_of, unpack_client
+from appliance.services.clients import source_of
+from appliance.wire.addresses import pack_client, unpack_client
 
 PORTS = st.integers(0, 65535)
 

@@ -399,6 +399,22 @@ def test_a_full_pipeline_stops_reading_until_a_reply_has_left() -> None:
     assert len(client.replies) == 4
 
 
+def test_one_read_brings_no_more_than_the_pipeline_to_the_signer() -> None:
+    world = World(limits=TcpLimits(pipeline=2))
+    client = world.connect()
+    client.send(
+        b"".join(encode_message(Flag.TSA_MSG, b"%d" % number) for number in range(5)) + bytes(4)
+    )
+    for batch, waiting in enumerate((2, 2, 1)):
+        world.turn()
+        assert [len(each.asks) for each in world.batches][batch:] == [waiting]
+        world.answer(batch)
+    world.turn()
+    assert [value for _, value in client.replies[:5]] == [b"token of %d" % n for n in range(5)]
+    assert client.flags[5:] == [Flag.ERROR_MSG_REP]
+    assert client.is_closing
+
+
 def test_a_peer_that_does_not_read_is_not_read_from() -> None:
     client = World().connect()
     client.connection.pauseProducing()
