@@ -17,9 +17,16 @@ def cpu_s_by_role(pids: Pids) -> dict[str, float]:
     return {role: sum(map(_cpu_s, members)) for role, members in pids.items()}
 
 
-def pss_kib_by_role(pids: Pids) -> dict[str, int]:
-    """Give the proportional set size of each role.  Raises OSError where procfs denies it."""
-    return {role: sum(map(_pss_kib, members)) for role, members in pids.items()}
+def pss_kib_by_role(pids: Pids) -> dict[str, int | None]:
+    """Give the proportional set size of each role: None where only root may know it."""
+    return {role: _sum_pss_kib(members) for role, members in pids.items()}
+
+
+def _sum_pss_kib(pids: Sequence[int]) -> int | None:
+    try:
+        return sum(map(_pss_kib, pids))
+    except PermissionError:  # the signer cannot be traced, so procfs hides its maps (prctl(2))
+        return None
 
 
 def machine_busy_s() -> float:

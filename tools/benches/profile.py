@@ -20,6 +20,7 @@ from benches.transports import HTTP, TRANSPORTS
 from benches.tsp import QUERIES, demo_target, make_load
 
 _US_PER_S = 1_000_000
+_LEAST_US = 0.01
 
 
 class Row(NamedTuple):
@@ -97,4 +98,5 @@ def _top(rows: list[Row], tokens: int, count: int) -> list[dict[str, object]]:
             "function": row.function,
         }
         for row in rows[:count]
+        if row.own_s * scale >= _LEAST_US
     ]

@@ -61,7 +61,10 @@ def _stamp(box: Box) -> int:
     return stamps
 
 
-def _pss_mib(box: Box) -> dict[str, float]:
+def _pss_mib(box: Box) -> dict[str, float | None]:
     by_role = pss_kib_by_role(box.ready.pids)
-    by_role["all"] = sum(by_role.values())
-    return {role: round(kib / _KIB_PER_MIB, 1) for role, kib in by_role.items()}
+    known = [kib for kib in by_role.values() if kib is not None]
+    by_role["all"] = sum(known) if len(known) == len(by_role) else None
+    return {
+        role: None if kib is None else round(kib / _KIB_PER_MIB, 1) for role, kib in by_role.items()
+    }
