@@ -1,6 +1,7 @@
 """Tokens to be verified: a recipe with a knob for each thing that can be wrong in one."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -71,6 +72,7 @@ class Recipe:
     signing_certificate: bytes | None = None
     certificates: tuple[Certificate, ...] | None = None
     sm2_id: Sm2Id = Sm2Id.STANDARD
+    sign: Callable[[bytes], bytes] | None = None
 
     @property
     def digest_oid(self) -> str:
@@ -109,7 +111,7 @@ class Recipe:
             algorithm_identifier(self.digest_oid),
             b"\xa0" + attributes[1:],
             self.signature_algorithm or _SIGNATURE_ALGORITHMS[self.signer.key.algorithm],
-            der.octet_string(self._sign(attributes)),
+            der.octet_string((self.sign or self._sign)(attributes)),
         )
 
     def _attributes(self) -> bytes:
@@ -149,6 +151,13 @@ def ess_v2(certificate: Certificate, algorithm: str = oids.SM3) -> bytes:
         certificate.issuer.der,
         certificate.serial_number_tlv,
     )
+
+
+def ess_v2_with_null(certificate: Certificate, algorithm: str) -> bytes:
+    """Pin a certificate by SigningCertificateV2 whose hash has NULL parameters."""
+    hash_algorithm = algorithm_identifier(algorithm, null=True)
+    cert_hash = der.octet_string(hashed(algorithm, certificate.der))
+    return der.sequence(der.sequence(der.sequence(hash_algorithm, cert_hash)))
 
 
 def ess_v1(certificate: Certificate) -> bytes:
