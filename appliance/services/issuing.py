@@ -8,6 +8,7 @@ releases the replies: no token leaves without its row.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -28,6 +29,8 @@ from appliance.tsp.request import PKIFailureInfo, Rejection
 LANE_BATCH = 256
 RECORD_BATCH = 1024
 QUEUE_LIMIT = 8192
+LANE_LIMIT = QUEUE_LIMIT // 2
+"""A key that is slow leaves room for the others."""
 
 _OVERLOAD = encode_rejection(PKIFailureInfo.systemFailure, "overload: the signer's queue is full")
 _NOT_SIGNED = encode_rejection(PKIFailureInfo.systemFailure, "the token could not be signed")
@@ -43,6 +46,7 @@ class _Job:
     responses: list[bytes]
     missing: int
     done: Callable[[Sequence[bytes]], None]
+    lanes: Counter[Channel[_Work]]
 
 
 @attrs.frozen
@@ -143,6 +147,7 @@ class Issuer:
         ]
         self._recorder = Thread(target=self._record, name="recorder")
         self._queued = 0
+        self._queued_of: Counter[Channel[_Work]] = Counter()
 
     def start(self) -> None:
         """Start the threads."""
@@ -160,13 +165,16 @@ class Issuer:
 
     def submit(self, asks: Sequence[StampAsk], done: Callable[[Sequence[bytes]], None]) -> None:
         """Answer every ask; `done` gets the TimeStampResp octets in the same order."""
-        if self._queued + len(asks) > QUEUE_LIMIT:
+        lanes = Counter(self._lanes[ask.profile] for ask in asks if ask.profile in self._lanes)
+        if self._queued + len(asks) > QUEUE_LIMIT or any(
+            self._queued_of[lane] + count > LANE_LIMIT for lane, count in lanes.items()
+        ):
             done([_OVERLOAD] * len(asks))
             return
         outcomes = self._authority.prepare(
             [Ask(ask.profile, ask.request) for ask in asks], self._read_clock
         )
-        job = _Job([b""] * len(asks), 0, done)
+        job = _Job([b""] * len(asks), 0, done, lanes)
         work: dict[str, list[_Work]] = {}
         for index, (ask, outcome) in enumerate(zip(asks, outcomes, strict=True)):
             if isinstance(outcome, Rejection):
@@ -178,6 +186,7 @@ class Issuer:
             done(job.responses)
             return
         self._queued += job.missing
+        self._queued_of += lanes
         for profile, items in work.items():
             self._lanes[profile].put(items)
 
@@ -245,4 +254,5 @@ class Issuer:
             job.responses[index] = response
             job.missing -= 1
             if not job.missing:
+                self._queued_of -= job.lanes
                 job.done(job.responses)

@@ -9,7 +9,7 @@ from kit.logs import logged
 from twisted.logger import LogLevel
 
 from appliance.asn1.tsp import PKIStatus
-from appliance.services.issuing import QUEUE_LIMIT
+from appliance.services.issuing import LANE_LIMIT
 from appliance.services.messages import StampAsk
 from appliance.timing.trusted import NoTime
 
@@ -186,18 +186,38 @@ def test_profiles_of_one_key_are_signed_one_after_the_other() -> None:
 # --- limits and the end ---------------------------------------------------------------------------
 
 
-def test_a_full_queue_is_an_overload_and_empties_again() -> None:
+def fill(world: World, profile: str, *, later_us: int = 0) -> int:
+    """Submit as much as a key may have waiting; gives the number of batches."""
+    batches = LANE_LIMIT // 128
+    for number in range(batches):
+        world.clock.reading = reading_at(NOON.posix_us + later_us + 128 * number)
+        world.submit(*[profile] * 128)
+    return batches
+
+
+def test_a_full_lane_is_an_overload_for_its_key_alone_and_empties_again() -> None:
     with running() as world:
         world.sm2.gate.clear()
-        for number in range(QUEUE_LIMIT // 128):
-            world.clock.reading = reading_at(NOON.posix_us + 128 * number)
-            world.submit(*["sm2"] * 128)
-        world.submit("sm2")
+        batches = fill(world, "sm2")
+        world.submit("p256", "gmt")
         assert are_refused(list(world.answers[0]), "overload")
+        world.submit("p256")
+        assert are_granted(list(world.wait(2)[1]))
         world.sm2.gate.set()
-        world.wait(1 + QUEUE_LIMIT // 128)
-        world.submit("sm2")
-        assert are_granted(list(world.wait(2 + QUEUE_LIMIT // 128)[-1]))
+        world.wait(2 + batches)
+        assert not world.issuer._queued_of
+        world.submit("gmt")
+        assert are_granted(list(world.wait(3 + batches)[-1]))
+
+
+def test_a_full_queue_is_an_overload_for_every_key() -> None:
+    with running() as world:
+        world.sm2.gate.clear()
+        world.p256.gate.clear()
+        fill(world, "sm2")
+        fill(world, "p256", later_us=LANE_LIMIT)
+        world.submit("nobody")
+        assert are_refused(list(world.answers[0]), "overload")
 
 
 @pytest.mark.parametrize("profile", ["sm2", "p256"])
