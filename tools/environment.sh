@@ -52,13 +52,18 @@ pip_install() {
     fi
 }
 
-# $1 names the lock file.  The stamp is the text of everything the environment is made from, so that
-# a change to any of it makes the environment again.
-make_environment() {
-    stamp=$VENV/shiyin-$(basename "$(dirname "$ROOT/$1")")-$(basename "$1").stamp
+# Says what the environment of the lock file $1 is made from, and where that is noted.
+make_stamp() {
+    stamp=$VENV/shiyin-$(printf '%s' "$1" | tr / -).stamp
     wanted=$(cd "$ROOT" && cat "$1" setup.cfg setup.py appliance/crypto/native/* 2>/dev/null | cksum)
     # A compiler that comes later builds the native core then.
     wanted="$wanted $(command -v "${CC:-cc}" || echo no compiler)"
+}
+
+# $1 names the lock file.  The stamp is the text of everything the environment is made from, so that
+# a change to any of it makes the environment again.
+make_environment() {
+    make_stamp "$1"
     if [ -x "$PYTHON" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return 0
     fi
@@ -73,4 +78,7 @@ make_environment() {
     fi
     pip_install --no-build-isolation --no-deps -e "$ROOT" || exit 1
     printf '%s' "$wanted" >"$stamp"
+    if [ "$1" != requirements.lock ]; then
+        make_stamp requirements.lock && printf '%s' "$wanted" >"$stamp"
+    fi
 }

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
 from appliance.daemon.banner import render_banner
-from appliance.daemon.listeners import Listener, bind_tcp, bind_unix
+from appliance.daemon.listeners import SOCKET_MODE, Listener, bind_tcp, bind_unix
 from appliance.daemon.roles import Setting
 from appliance.daemon.supervisor import Role, Supervisor
 from appliance.errors import ApplianceError
@@ -47,13 +47,16 @@ class BoxRole:
         self._listeners = self._bind()
         self._supervisor = self._make_supervisor(self._listeners)
         places.notifications.unlink(missing_ok=True)
-        self._setting.reactor.listenUNIXDatagram(places.notifications.name, self._supervisor)
+        self._setting.reactor.listenUNIXDatagram(
+            places.notifications.name, self._supervisor, mode=SOCKET_MODE
+        )
         self._supervisor.start()
         await self._until_granted(self._supervisor)
         if not self._supervisor.is_stopping:
             self._is_ready = True
             self._write_ready()
-            sys.stdout.write(render_banner(self._facts(), await self._alarms()))
+            facts = {**self._facts(), "state": self._setting.places.state}
+            sys.stdout.write(render_banner(facts, await self._alarms()))
             sys.stdout.flush()
 
     async def stop(self) -> None:
@@ -163,6 +166,7 @@ class BoxRole:
         """Give the first address of a listener as host:port."""
         listener = next(each for each in self._listeners if each.name == name)
         host, port = listener.socket.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  any is here too
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -114,9 +114,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     places = Places(chosen.state.resolve())
     config = chosen.config.resolve() if chosen.config else None
     try:
-        setting = Setting(
-            twisted_reactor, load_settings(config), places, inherited(os.environ), config
-        )
+        settings = load_settings(config)
+        settings.profiles()  # every role refuses what one of them could not serve
+        setting = Setting(twisted_reactor, settings, places, inherited(os.environ), config)
         role = ROLES[chosen.role](setting)
     except ApplianceError as error:
         sys.stderr.write(f"shiyind: {error}\n")

@@ -15,6 +15,7 @@ from msgspec.msgpack import Decoder
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm, SigningKey, Sm2Engine
 from appliance.crypto.engine import EngineChoice, choose_engine
 from appliance.crypto.sealing import Kek
@@ -130,6 +131,10 @@ class SignerRole:
             rules=TimeRules(
                 production=self._setting.settings.mode == "production",
                 allow_system_time=self._setting.settings.time.source == "system",
+                key_periods={
+                    profile.name: key_period(unlocked.identities[profile.key].certificate)
+                    for profile in self._profiles
+                },
             ),
         )
         self._issuer = Issuer(
@@ -152,6 +157,7 @@ class SignerRole:
         """Take no more batches, finish those under way, write the last head, zero the keys."""
         await close_ports(self._ports)
         if self._issuer is not None:
+            self._issuer.close()
             reactor = self._setting.reactor
             await deferToThreadPool(reactor, reactor.getThreadPool(), self._issuer.stop)
         if self._unlocked is not None:
@@ -294,6 +300,16 @@ class SignerRole:
 def certificate_digest(profile: Profile, engine: Sm2Engine) -> Digest:
     """Give the hash that a profile's ESSCertIDv2 is made with."""
     return engine.sm3 if profile.algorithm is KeyAlgorithm.SM2 else sha256
+
+
+def key_period(certificate: Certificate) -> tuple[Utc, Utc]:
+    """Tell from when to when a certificate's key may sign (RFC 3280 4.2.1.4)."""
+    first, last = certificate.validity.not_before, certificate.validity.not_after
+    usage = certificate.extensions.private_key_usage_period
+    if usage is not None:
+        first = max(first, usage.not_before or first)
+        last = min(last, usage.not_after or last)
+    return first, last
 
 
 def signer_certificate(identity: Identity) -> SignerCertificate:

@@ -33,6 +33,7 @@ LANE_LIMIT = QUEUE_LIMIT // 2
 """A key that is slow leaves room for the others."""
 
 _OVERLOAD = encode_rejection(PKIFailureInfo.systemFailure, "overload: the signer's queue is full")
+_CLOSED = encode_rejection(PKIFailureInfo.systemFailure, "the signer is stopping")
 _NOT_SIGNED = encode_rejection(PKIFailureInfo.systemFailure, "the token could not be signed")
 _NOT_KEPT = encode_rejection(PKIFailureInfo.systemFailure, "the ledger could not be written")
 
@@ -148,11 +149,16 @@ class Issuer:
         self._recorder = Thread(target=self._record, name="recorder")
         self._queued = 0
         self._queued_of: Counter[Channel[_Work]] = Counter()
+        self._is_closed = False
 
     def start(self) -> None:
         """Start the threads."""
         for thread in (*self._threads, self._recorder):
             thread.start()
+
+    def close(self) -> None:
+        """Refuse what comes from now on; what is queued goes on."""
+        self._is_closed = True
 
     def stop(self) -> None:
         """Finish what is queued and end the threads; blocks until then.  Call off the reactor."""
@@ -165,6 +171,9 @@ class Issuer:
 
     def submit(self, asks: Sequence[StampAsk], done: Callable[[Sequence[bytes]], None]) -> None:
         """Answer every ask; `done` gets the TimeStampResp octets in the same order."""
+        if self._is_closed:
+            done([_CLOSED] * len(asks))
+            return
         lanes = Counter(self._lanes[ask.profile] for ask in asks if ask.profile in self._lanes)
         if self._queued + len(asks) > QUEUE_LIMIT or any(
             self._queued_of[lane] + count > LANE_LIMIT for lane, count in lanes.items()

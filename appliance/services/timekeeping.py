@@ -62,7 +62,7 @@ class TimePublisher:
         self._boot_id = boot_id
         self._utc_offset_s = utc_offset_s
         self._read = read
-        self._loop = LoopingCall(self.publish)
+        self._loop = LoopingCall(self._publish_or_say)
         self._loop.clock = clock  # type: ignore[assignment]
 
     def start(self) -> None:
@@ -95,6 +95,13 @@ class TimePublisher:
                 valid_until_raw_ns=reading.raw_ns + VALIDITY_NS,
             )
         )
+
+    def _publish_or_say(self) -> None:
+        """Publish; a failure is logged and the next second tried again, the page runs out alone."""
+        try:
+            self.publish()
+        except Exception:
+            self._log.failure("the time page could not be written")
 
     def _failed(self, failure: Failure) -> None:
         self._log.failure("the time page is no longer written", failure)

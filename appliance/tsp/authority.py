@@ -10,7 +10,7 @@ import msgspec
 from appliance.asn1.tsp import TimeStampReq
 from appliance.quantities import NS_PER_US, Accuracy
 from appliance.timing.trusted import NoTime, TrustedTime
-from appliance.tsp.gate import Opening, TimeGate, TimeRules, time_not_available
+from appliance.tsp.gate import NEVER_US, Opening, TimeGate, TimeRules, time_not_available
 from appliance.tsp.policy import Profile
 from appliance.tsp.record import Stamp
 from appliance.tsp.request import Accepted, PKIFailureInfo, Rejection, judge
@@ -24,6 +24,10 @@ _NO_PROFILE = Rejection(PKIFailureInfo.badRequest, "there is no such profile")
 _NO_SIGNER = Rejection(PKIFailureInfo.systemFailure, "the profile has no key at hand")
 _BEHIND = time_not_available("the clock is behind the last token")
 _TOO_WIDE = time_not_available("the clock's error is wider than the policy allows")
+_KEY_PERIOD = Rejection(
+    PKIFailureInfo.systemFailure, "the time is outside the usage period of the TSA's key"
+)
+_ALWAYS = (0, NEVER_US)
 _LEAP = time_not_available("a leap second is near")
 
 
@@ -109,6 +113,10 @@ class Authority:
         self._serials = serials
         self._last_gen_time_us = last_gen_time_us
         self._gate = TimeGate(rules)
+        self._periods_us = {
+            name: (first.posix_us, last.posix_us)
+            for name, (first, last) in rules.key_periods.items()
+        }
 
     @property
     def last_gen_time_us(self) -> int:
@@ -153,6 +161,9 @@ class Authority:
             return _TOO_WIDE
         if gen_time_us >= opening.closes_us:
             return _LEAP
+        first_us, last_us = self._periods_us.get(profile, _ALWAYS)
+        if not first_us <= gen_time_us <= last_us:
+            return _KEY_PERIOD
         renderer, digest = press
         accuracy_us = _covering_us(-(-error_ns // NS_PER_US))
         serial = self._serials.next()

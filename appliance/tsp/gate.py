@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import msgspec
 
 from appliance.asn1.tsp import PKIFailureInfo
-from appliance.quantities import NS_PER_S, NS_PER_US, Provenance
+from appliance.quantities import NS_PER_S, NS_PER_US, Provenance, Utc
 from appliance.timing.trusted import MAY_ISSUE, Leap, NoTime, TrustedTime
 from appliance.tsp.request import Rejection
 
@@ -27,14 +29,16 @@ def time_not_available(text: str) -> Rejection:
 
 @attrs.frozen
 class TimeRules:
-    """Which clocks an authority may sign on.
+    """Which clocks an authority may sign on, and when its keys may sign at all.
 
     `production`: its keys are real, so a simulated clock is refused.  `allow_system_time`: the
-    host's own clock will do.
+    host's own clock will do.  `key_periods`: first and last instant of each profile's key, from
+    the validity and privateKeyUsagePeriod of its certificate; a profile not named has none.
     """
 
     production: bool
     allow_system_time: bool = False
+    key_periods: Mapping[str, tuple[Utc, Utc]] = attrs.Factory(dict)
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):

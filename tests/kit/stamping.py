@@ -2,12 +2,13 @@
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
 from appliance.asn1 import der, oids
 from appliance.crypto.api import KeyAlgorithm
+from appliance.quantities import Utc
 from appliance.timing.trusted import NoTime, TrustedTime
 from appliance.tsp.authority import Ask, Authority, Prepared
 from appliance.tsp.gate import TimeRules
@@ -65,6 +66,7 @@ def make_authority(
     last_gen_time_us: int = 0,
     production: bool = True,
     allow_system_time: bool = False,
+    key_periods: Mapping[str, tuple[Utc, Utc]] | None = None,
 ) -> Authority:
     """Make an authority of node 1 over all the profiles here."""
     return Authority(
@@ -73,7 +75,7 @@ def make_authority(
         serials=SerialSource(1, b"\xa5" * 8),
         last_gen_time_us=last_gen_time_us,
         digests=DIGESTS,
-        rules=TimeRules(production, allow_system_time),
+        rules=TimeRules(production, allow_system_time, key_periods or {}),
     )
 
 

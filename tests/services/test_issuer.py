@@ -238,6 +238,17 @@ def test_stopping_finishes_what_was_taken(profile: str) -> None:
     assert world.ledger.is_closed
 
 
+def test_a_closed_issuer_refuses_what_comes_and_finishes_what_was_taken() -> None:
+    with running() as world:
+        world.sm2.gate.clear()
+        world.submit("sm2")
+        world.issuer.close()
+        world.submit("sm2", "p256")
+        assert are_refused(list(world.answers[0]), "stopping")
+        world.sm2.gate.set()
+        assert are_granted(list(world.wait(2)[1]))
+
+
 def test_an_issuer_that_was_never_asked_stops() -> None:
     with running() as world:
         pass

@@ -17,7 +17,7 @@ from kit.stamping import (
 from appliance.asn1 import der, oids
 from appliance.asn1.cms import decode_token
 from appliance.asn1.tsp import decode_response, decode_tst_info
-from appliance.quantities import Accuracy, Provenance
+from appliance.quantities import Accuracy, Provenance, Utc
 from appliance.timing.trusted import Leap, NoTime
 from appliance.tsp.authority import Ask, Authority, Prepared
 from appliance.tsp.gate import TimeRules
@@ -186,6 +186,19 @@ def test_without_time_everything_acceptable_is_time_not_available():
         PKIFailureInfo.timeNotAvailable,
         PKIFailureInfo.badAlg,
     ]
+
+
+@pytest.mark.parametrize(
+    ("after_us", "is_signed"),
+    [(-1, False), (0, True), (1_000_000, True), (1_000_001, False)],
+)
+def test_a_key_signs_only_in_its_usage_period(after_us, is_signed):
+    period = (NOON, Utc(NOON.posix_us + 1_000_000))
+    authority = make_authority(key_periods={"sm2": period})
+    outcome = prepare_one(authority, ASK, reading_at(NOON.posix_us + after_us))
+    assert isinstance(outcome, Prepared) == is_signed
+    if not is_signed:
+        assert failure(outcome) is PKIFailureInfo.systemFailure
 
 
 def test_a_batch_does_not_run_into_a_leap_second():
