@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import enum
+import functools
 import re
 from typing import Self
 
@@ -20,7 +21,7 @@ NS_PER_US = 1_000
 US_PER_S = 1_000_000
 SECONDS_PER_DAY = 86_400
 
-_GENERALIZED_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{0,8}[1-9]))?Z")
+_GENERALIZED_TIME = re.compile(rb"\d{14}(?:\.(\d{0,8}[1-9]))?Z")
 
 
 class Provenance(enum.IntEnum):
@@ -51,14 +52,14 @@ class Utc:
         match = _GENERALIZED_TIME.fullmatch(text)
         if match is None:
             raise Malformed("not a GeneralizedTime of RFC 3161 2.4.2")
-        year, month, day, hour, minute, second = (int(group) for group in match.groups()[:6])
-        fraction = (match.group(7) or b"").ljust(6, b"0")[:6]
-        if not (1 <= month <= 12 and 1 <= day <= _days_in(year, month)):
-            raise Malformed("no such day in GeneralizedTime")
+        hour, minute, second = int(text[8:10]), int(text[10:12]), int(text[12:14])
         if hour > 23 or minute > 59 or second > 59:
             raise Malformed("no such time of day in GeneralizedTime")
-        posix_s = calendar.timegm((year, month, day, hour, minute, second))
-        return cls(posix_s * US_PER_S + int(fraction))
+        posix_s = _midnight_s(text[:8]) + 3600 * hour + 60 * minute + second
+        fraction = match[1]
+        if fraction is None:
+            return cls(posix_s * US_PER_S)
+        return cls(posix_s * US_PER_S + int(fraction.ljust(6, b"0")[:6]))
 
     def generalized_time(self) -> bytes:
         """Render as GeneralizedTime, the fraction without trailing zeros (RFC 3161 2.4.2)."""
@@ -83,8 +84,13 @@ class Utc:
         return f"{date}T{text[8:10]}:{text[10:12]}:{text[12:]}.{micros:06d}"
 
 
-def _days_in(year: int, month: int) -> int:
-    return calendar.monthrange(year, month)[1] if year >= 1 else 0
+@functools.lru_cache(256)
+def _midnight_s(date: bytes) -> int:
+    """Give the POSIX seconds at which a day of YYYYMMDD begins.  Raises Malformed."""
+    year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
+    if year < 1 or not (1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]):
+        raise Malformed("no such day in GeneralizedTime")
+    return calendar.timegm((year, month, day, 0, 0, 0))
 
 
 def render_second(posix_s: int) -> bytes:

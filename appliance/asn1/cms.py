@@ -6,12 +6,14 @@ pieces a token template is made of.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
 
 from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import (
+    MAX_ALGORITHM_OCTETS,
     AlgorithmIdentifier,
     algorithm_identifier,
     read_algorithm,
@@ -25,7 +27,9 @@ MAX_ATTRIBUTES = 32
 MAX_VALUES = 16
 MAX_DIGEST_ALGORITHMS = 8
 MAX_SERIAL_OCTETS = 32
+MAX_CACHED_OCTETS = 1024
 
+_CACHED_VALUES = 512
 _CONTEXT_0 = der.context(0)
 _CONTEXT_1 = der.context(1)
 _SUBJECT_KEY_IDENTIFIER = der.context(0, constructed=False)
@@ -139,14 +143,22 @@ def _version(data: bytes, position: int, end: int) -> tuple[int, int]:
 
 
 def _digest_algorithms(data: bytes, position: int, end: int) -> tuple[tuple[str, ...], int]:
-    position, end = der.expect(data, position, end, der.SET)
+    start, stop = der.expect(data, position, end, der.SET)
+    if stop - start > MAX_DIGEST_ALGORITHMS * MAX_ALGORITHM_OCTETS:
+        raise Malformed("too many digestAlgorithms")
+    return _parse_digest_algorithms(data[start:stop]), stop
+
+
+@functools.lru_cache(_CACHED_VALUES)
+def _parse_digest_algorithms(content: bytes) -> tuple[str, ...]:
+    position, end = 0, len(content)
     found: list[str] = []
     while position < end:
-        oid, position = _digest_algorithm(data, position, end)
+        oid, position = _digest_algorithm(content, position, end)
         found.append(oid)
         if len(found) > MAX_DIGEST_ALGORITHMS:
             raise Malformed("too many digestAlgorithms")
-    return tuple(found), end
+    return tuple(found)
 
 
 def _digest_algorithm(data: bytes, position: int, end: int) -> tuple[str, int]:
@@ -177,7 +189,7 @@ def _certificates(data: bytes, position: int, end: int) -> tuple[bytes, ...]:
 
 def _signer(data: bytes, position: int, end: int) -> Signer:
     version, position = _version(data, position, end)
-    issuer, serial_number, key_identifier, position = _signer_identifier(data, position, end)
+    (issuer, serial_number, key_identifier), position = _signer_identifier(data, position, end)
     digest_algorithm, position = _digest_algorithm(data, position, end)
     attributes_start = position
     start, position = der.expect(data, position, end, _CONTEXT_0)
@@ -205,32 +217,51 @@ def _signer(data: bytes, position: int, end: int) -> Signer:
 
 def _signer_identifier(
     data: bytes, position: int, end: int
-) -> tuple[bytes, int, bytes | None, int]:
+) -> tuple[tuple[bytes, int, bytes | None], int]:
     tag, start, stop = der.read(data, position, end)
     if tag == _SUBJECT_KEY_IDENTIFIER:
-        return b"", 0, data[start:stop], stop
+        return (b"", 0, data[start:stop]), stop
     if tag != der.SEQUENCE:
         raise Malformed("SignerInfo does not name its signer")
-    _, name_stop = der.expect(data, start, stop, der.SEQUENCE)
-    issuer = data[start:name_stop]
-    start, serial_stop = der.expect(data, name_stop, stop, der.INTEGER)
-    der.finish(serial_stop, stop)
-    serial_number = der.integer_value(data, start, serial_stop, max_octets=MAX_SERIAL_OCTETS)
-    return issuer, serial_number, None, stop
+    content = data[start:stop]
+    if len(content) > MAX_CACHED_OCTETS:
+        return _issuer_and_serial(content), stop
+    return _cached_issuer_and_serial(content), stop
+
+
+def _issuer_and_serial(content: bytes) -> tuple[bytes, int, None]:
+    end = len(content)
+    _, name_stop = der.expect(content, 0, end, der.SEQUENCE)
+    start, stop = der.expect(content, name_stop, end, der.INTEGER)
+    der.finish(stop, end)
+    serial_number = der.integer_value(content, start, stop, max_octets=MAX_SERIAL_OCTETS)
+    return content[:name_stop], serial_number, None
 
 
 def _attributes(data: bytes, position: int, end: int) -> tuple[Attribute, ...]:
     found: dict[str, Attribute] = {}
     while position < end:
-        start, stop = der.expect(data, position, end, der.SEQUENCE)
-        oid, position = read_oid(data, start, stop)
-        start, values_stop = der.expect(data, position, stop, der.SET)
-        der.finish(values_stop, stop)
-        if oid in found or len(found) == MAX_ATTRIBUTES:
+        start, position = der.expect(data, position, end, der.SEQUENCE)
+        content = data[start:position]
+        is_short = position - start <= MAX_CACHED_OCTETS
+        parsed = _cached_attribute(content) if is_short else _attribute(content)
+        if parsed.oid in found or len(found) == MAX_ATTRIBUTES:
             raise Malformed("an attribute stands twice, or there are too many (RFC 5652 5.3)")
-        found[oid] = Attribute(oid, _values(data, start, stop))
-        position = stop
+        found[parsed.oid] = parsed
     return tuple(found.values())
+
+
+def _attribute(content: bytes) -> Attribute:
+    end = len(content)
+    oid, position = read_oid(content, 0, end)
+    start, stop = der.expect(content, position, end, der.SET)
+    der.finish(stop, end)
+    return Attribute(oid, _values(content, start, stop))
+
+
+# The signer's name is the same from token to token, and all attributes but messageDigest are.
+_cached_issuer_and_serial = functools.lru_cache(_CACHED_VALUES)(_issuer_and_serial)
+_cached_attribute = functools.lru_cache(_CACHED_VALUES)(_attribute)
 
 
 def _values(data: bytes, position: int, end: int) -> tuple[bytes, ...]:

@@ -63,6 +63,12 @@ def read(data: bytes, position: int, end: int) -> tuple[int, int, int]:
 
 def expect(data: bytes, position: int, end: int, tag: int) -> tuple[int, int]:
     """Read a header that must carry `tag`: (start, end) of its content."""
+    start = position + 2
+    # The short form without a further call: nine in ten, and a third of a token's cost.
+    if start <= end and data[position] == tag and (length := data[position + 1]) < 0x80:
+        stop = start + length
+        if stop <= end:
+            return start, stop
     found, start, stop = read(data, position, end)
     if found != tag:
         raise Malformed(f"DER tag 0x{found:02x} where 0x{tag:02x} belongs")
