@@ -16,15 +16,13 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 from kit.box import Box, running_box
+from kit.ledger_rows import read_rows, read_token_of, rebuild
 from kit.polling import wait_until
 from kit.tsp_client import QUERY_TYPE, make_query, read_reply
 
 from appliance.services.stamp_ledger import Kind
 from appliance.store.chain import Row
-from appliance.store.segments import open_for_reading, rows_from, segment_numbers, segment_path
-from appliance.tsp import record
 from appliance.tsp.record import Stamp
-from appliance.tsp.template import Template
 
 pytestmark = pytest.mark.e2e
 
@@ -125,30 +123,6 @@ def kill_again_and_again(box: Box, clients: list[Client]) -> None:
         )
         if turn < KILLS:
             os.kill(pid, signal.SIGKILL)
-
-
-def read_rows(folder: Path) -> list[Row]:
-    rows: list[Row] = []
-    for number in segment_numbers(folder):
-        with open_for_reading(segment_path(folder, number)) as connection:
-            rows.extend(rows_from(connection, 1))
-    return rows
-
-
-def rebuild(rows: list[Row]) -> dict[bytes, Stamp]:
-    """Make every token of the ledger again: row by token."""
-    templates = {
-        row.serial: Template.from_bytes(row.body) for row in rows if row.kind == Kind.TEMPLATE
-    }
-    stamps = [record.decode(row.body) for row in rows if row.kind == Kind.STAMP]
-    return {record.rebuild(stamp, templates[stamp.template_id]): stamp for stamp in stamps}
-
-
-def read_token_of(response: bytes) -> bytes:
-    """Cut the token out of a TimeStampResp: what follows the status of granted."""
-    status = bytes.fromhex("3003020100")
-    assert response[4:9] == status
-    return response[9:]
 
 
 def test_every_client_was_served_by_every_signer_of_its_round(aftermath: Aftermath) -> None:
