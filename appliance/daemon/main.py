@@ -16,17 +16,17 @@ from twisted.internet import reactor as twisted_reactor  # noqa: TID251  the one
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from appliance.daemon.box import BoxRole
-from appliance.daemon.front import FrontRole
 from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.listeners import inherited
 from appliance.daemon.logs import begin_log
 from appliance.daemon.notify import notify
 from appliance.daemon.places import Places
 from appliance.daemon.profiling import run_profiled
-from appliance.daemon.roles import Role, Setting
-from appliance.daemon.signer import SignerRole
-from appliance.daemon.timed import TimeRole
+from appliance.daemon.roles.box import BoxRole
+from appliance.daemon.roles.front import FrontRole
+from appliance.daemon.roles.setting import Role, Setting
+from appliance.daemon.roles.signer import SignerRole
+from appliance.daemon.roles.timed import TimeRole
 from appliance.errors import ApplianceError
 from appliance.settings import load_settings
 

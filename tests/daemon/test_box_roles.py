@@ -7,11 +7,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
-from appliance.daemon.box import BoxRole
-from appliance.daemon.front import FrontRole
 from appliance.daemon.listeners import Listener, bind_tcp
 from appliance.daemon.places import Places, read_boot_id
-from appliance.daemon.roles import Setting
+from appliance.daemon.roles.box import BoxRole
+from appliance.daemon.roles.front import FrontRole
+from appliance.daemon.roles.setting import Setting
 from appliance.settings import Settings
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.daemon.front import http_limits, tcp_limits
+from appliance.daemon.roles.front import http_limits, tcp_limits
 from appliance.settings import Limits, Settings
 from appliance.wire.connections import ConnectionLimits
 from appliance.wire.http import Limits as HttpLimits

@@ -22,7 +22,7 @@ from appliance.crypto.secret import SecretBuffer
 from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.logs import json_observer
 from appliance.daemon.notify import notify
-from appliance.daemon.signer import Unlocked
+from appliance.daemon.roles.signer import Unlocked
 from appliance.services.commissioning import Identity
 
 

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import resource
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import attrs
 from msgspec.msgpack import Decoder
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from appliance.asn1.x509 import Certificate
-from appliance.crypto.api import KeyAlgorithm, SigningKey, Sm2Engine
-from appliance.crypto.engine import EngineChoice, choose_engine
-from appliance.crypto.sealing import Kek
+from appliance.crypto.engine import choose_engine
 from appliance.daemon.listeners import SOCKET_MODE
 from appliance.daemon.places import read_boot_id
-from appliance.daemon.roles import Setting, close_ports
+from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
 from appliance.services.clients import owner_of
-from appliance.services.commissioning import Commissioner, Identity
-from appliance.services.host_clock import read_host_clock
 from appliance.services.issuing import Issuer
 from appliance.services.messages import (
     PROTOCOL_VERSION,
@@ -44,14 +37,12 @@ from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start
 from appliance.services.time_reading import TimeReader
-from appliance.store.keyfiles import KeyFolder, unlock
+from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
 from appliance.store.ledger import Ledger
 from appliance.timing.trusted import NoTime
 from appliance.tsp.authority import Authority
 from appliance.tsp.gate import TimeRules
-from appliance.tsp.policy import Profile
 from appliance.tsp.serial import START_RANDOM_OCTETS, SerialSource
-from appliance.tsp.template import Digest, SignerCertificate, Template, render_template
 from appliance.wire.ipc import FrameProtocol, FrameServer
 
 SWITCH_INTERVAL_S = 0.0005
@@ -64,33 +55,6 @@ def harden_process() -> None:
     """Keep the memory of this process out of core dumps and of other processes' reach."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def sha256(data: bytes) -> bytes:
-    """Hash with SHA-256."""
-    return hashlib.sha256(data).digest()
-
-
-def host_utc() -> Utc:
-    """Tell the host's civil time, for demo certificates and the dates of ledger heads."""
-    return Utc(read_host_clock().posix_ns // NS_PER_US)
-
-
-@attrs.frozen
-class Unlocked:
-    """What the signer holds once its keys are open."""
-
-    choice: EngineChoice
-    kek: Kek
-    identities: Mapping[str, Identity]
-    ledger_key: SigningKey
-
-    def close(self) -> None:
-        """Zero what can be zeroed."""
-        self.ledger_key.close()
-        for identity in self.identities.values():
-            identity.key.close()
-        self.kek.close()
 
 
 class SignerRole:
@@ -115,32 +79,29 @@ class SignerRole:
         unlocked = self._unlocked = self._unlock()
         publish(self._setting.places.public, unlocked.identities.values(), unlocked.ledger_key)
         start_random = os.urandom(START_RANDOM_OCTETS)
-        templates = self._templates(unlocked)
-        last_gen_time_us = self._begin_ledger(unlocked, templates, start_random)
+        last_gen_time_us = self._begin_ledger(unlocked, start_random)
         self._clock = TimeReader(
             self._setting.places.time_page,
             boot_id=read_boot_id(),
             last_gen_time=Utc(last_gen_time_us),
         )
+        settings = self._setting.settings
         authority = Authority(
             {profile.name: profile for profile in self._profiles},
-            templates,
-            serials=SerialSource(self._setting.settings.node, start_random),
+            unlocked.templates(),
+            serials=SerialSource(settings.node, start_random),
             last_gen_time_us=last_gen_time_us,
-            digests={"sm3": unlocked.choice.engine.sm3, "sha256": sha256},
+            digests=unlocked.digests,
             rules=TimeRules(
-                production=self._setting.settings.mode == "production",
-                allow_system_time=self._setting.settings.time.source == "system",
-                key_periods={
-                    profile.name: key_period(unlocked.identities[profile.key].certificate)
-                    for profile in self._profiles
-                },
+                production=settings.mode == "production",
+                allow_system_time=settings.time.source == "system",
+                key_periods=unlocked.key_periods(),
             ),
         )
         self._issuer = Issuer(
             self._setting.reactor,
             authority,
-            {profile.name: unlocked.identities[profile.key].key for profile in self._profiles},
+            unlocked.keys(),
             open_ledger=lambda: StampLedger(self._open_ledger(unlocked)),
             read_clock=self._clock.read,
         )
@@ -164,33 +125,20 @@ class SignerRole:
             self._unlocked.close()
 
     def _unlock(self) -> Unlocked:
-        settings, places = self._setting.settings, self._setting.places
         choice = choose_engine()
         if choice.fallback_reason is not None:
             self._log.critical(
                 "SM2 runs on the slow engine libcrypto", reason=choice.fallback_reason
             )
-        kek = unlock(settings.mode, places.secret, os.environ)
-        commissioner = Commissioner(
-            KeyFolder(places.keys, kek, choice.engine),
-            places.certificates,
-            mode=settings.mode,
-            now=host_utc,
+        places = self._setting.places
+        return unlock_signer(
+            self._profiles,
+            choice,
+            mode=self._setting.settings.mode,
+            keys=places.keys,
+            certificates=places.certificates,
+            secret=places.secret,
         )
-        identities = commissioner.tsa_identities(self._profiles)
-        return Unlocked(choice, kek, identities, commissioner.ledger_key())
-
-    def _templates(self, unlocked: Unlocked) -> dict[tuple[str, str], Template]:
-        return {
-            (profile.name, policy.oid): render_template(
-                profile,
-                policy,
-                signer_certificate(unlocked.identities[profile.key]),
-                certificate_digest(profile, unlocked.choice.engine),
-            )
-            for profile in self._profiles
-            for policy in profile.policies
-        }
 
     def _open_ledger(self, unlocked: Unlocked) -> Ledger:
         return Ledger.open(
@@ -201,18 +149,16 @@ class SignerRole:
             rows_per_segment=self._setting.settings.ledger.segment_rows,
         )
 
-    def _begin_ledger(
-        self, unlocked: Unlocked, templates: Mapping[tuple[str, str], Template], random: bytes
-    ) -> int:
+    def _begin_ledger(self, unlocked: Unlocked, start_random: bytes) -> int:
         """Record this start and give the newest genTime that any token has."""
         ledger = StampLedger(self._open_ledger(unlocked))
         start = Start(
             self._setting.settings.node,
-            random,
+            start_random,
             unlocked.choice.engine.name,
             host_utc().posix_us,
         )
-        ledger.begin(start, templates.values())
+        ledger.begin(start, unlocked.templates().values())
         last_gen_time_us = ledger.last_gen_time_us()
         ledger.close()
         return last_gen_time_us
@@ -295,30 +241,3 @@ class SignerRole:
             }
             for name, identity in self._unlocked.identities.items()
         }
-
-
-def certificate_digest(profile: Profile, engine: Sm2Engine) -> Digest:
-    """Give the hash that a profile's ESSCertIDv2 is made with."""
-    return engine.sm3 if profile.algorithm is KeyAlgorithm.SM2 else sha256
-
-
-def key_period(certificate: Certificate) -> tuple[Utc, Utc]:
-    """Tell from when to when a certificate's key may sign (RFC 3280 4.2.1.4)."""
-    first, last = certificate.validity.not_before, certificate.validity.not_after
-    usage = certificate.extensions.private_key_usage_period
-    if usage is not None:
-        first = max(first, usage.not_before or first)
-        last = min(last, usage.not_after or last)
-    return first, last
-
-
-def signer_certificate(identity: Identity) -> SignerCertificate:
-    """Take from an identity what a token template needs."""
-    certificate = identity.certificate
-    return SignerCertificate(
-        certificate=certificate.der,
-        issuer=certificate.issuer.der,
-        serial_number=certificate.serial_number_tlv,
-        subject=certificate.subject.der,
-        chain=tuple(issuer.der for issuer in identity.issuers),
-    )

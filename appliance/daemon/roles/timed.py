@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.daemon.places import read_boot_id
-from appliance.daemon.roles import Setting
+from appliance.daemon.roles.setting import Setting
 from appliance.quantities import NS_PER_US
 from appliance.services.timekeeping import TimePublisher, judge_demo, judge_system
 from appliance.store.time_page import TimePageFile

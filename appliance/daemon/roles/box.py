@@ -15,7 +15,7 @@ from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
 from appliance.daemon.banner import render_banner
 from appliance.daemon.listeners import SOCKET_MODE, Listener, bind_tcp, bind_unix
-from appliance.daemon.roles import Setting
+from appliance.daemon.roles.setting import Setting
 from appliance.daemon.supervisor import Role, Supervisor
 from appliance.errors import ApplianceError
 from appliance.services.messages import Facts, StatusAsk

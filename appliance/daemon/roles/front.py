@@ -14,7 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
-from appliance.daemon.roles import Setting, close_ports
+from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.services.host_clock import read_host_clock
 from appliance.services.messages import (
