@@ -18,6 +18,16 @@ void sm2_commitment_r(scalar *r, const uint8_t e[32], const affine *commitment)
     scalar_add(r, r, &reduced);
 }
 
+/* One signed digit of a window of `width` bits: the number is sum (+-size_i) * 2^(width * i).  `bits` holds
+ * the window and, below it, the highest bit of the window before.  *negative is 0 or 1.  Constant time. */
+static inline word signed_digit(word bits, int width, word *negative)
+{
+    bits &= ((word)2 << width) - 1;
+    word half = (bits + 1) >> 1;
+    *negative = bits >> width;
+    return choose(mask_of(*negative), ((word)1 << width) - half, half);
+}
+
 /* One window of Pippenger's sum: total -= sum digit_i * points_i.  Each point goes to the bucket of its digit;
  * adding the running sum of the buckets from the top counts bucket b b times. */
 static void subtract_window(point *total, size_t n, const affine points[], const word z[], int window)

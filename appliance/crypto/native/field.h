@@ -45,6 +45,17 @@ static inline void field_sub(field *out, const field *a, const field *b)
     add_256(out->w, difference, back);
 }
 
+/* out = a / 2: an odd a becomes even by p, and the sum may have 257 bits. */
+static inline void field_halve(field *out, const field *a)
+{
+    word even[4], mask = mask_of(a->w[0] & 1);
+    const word odd[4] = {mask, mask & 0xFFFFFFFF00000000, mask, mask & 0xFFFFFFFEFFFFFFFF};
+    word top = add_256(even, a->w, odd);
+    for (int i = 0; i < 3; i++)
+        out->w[i] = even[i] >> 1 | even[i + 1] << 63;
+    out->w[3] = even[3] >> 1 | top << 63;
+}
+
 /* All ones when a is zero. */
 static inline word field_is_zero(const field *a)
 {
@@ -62,8 +73,7 @@ static inline word field_equal(const field *a, const field *b)
 /* out = yes where the mask is all ones, no where it is zero. */
 static inline void field_choose(field *out, word mask, const field *yes, const field *no)
 {
-    for (int i = 0; i < 4; i++)
-        out->w[i] = choose(mask, yes->w[i], no->w[i]);
+    choose_256(out->w, mask, yes->w, no->w);
 }
 
 #endif

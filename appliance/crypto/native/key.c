@@ -28,7 +28,7 @@ static sm2_status publish(sm2_key *key)
     point product;
     field scratch;
     affine p;
-    comb_multiply(&product, &key->secret->d);
+    comb_multiply(&product, &key->secret->d, 1);
     point_normalise(&p, &product, &scratch, 1);
     wipe(&product, sizeof product);
     wipe(&scratch, sizeof scratch);

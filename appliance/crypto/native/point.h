@@ -30,9 +30,8 @@ int affine_on_curve(const affine *a);
 
 void point_double(point *out, const point *a);
 
-/* acc += q, or nothing when `skip` is all ones.  acc may be infinity; acc and q must not be the same
- * point, whose sum this formula does not give. */
-void point_add_affine(point *acc, const affine *q, word skip);
+/* acc += q, for an acc that is neither infinity nor q nor -q: this formula does not give those sums. */
+void point_add_affine(point *acc, const affine *q);
 
 /* Bring n points, none of them infinity, to affine form with one inversion; products has n elements of
  * scratch, as secret as the points are. */

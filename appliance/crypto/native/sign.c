@@ -62,8 +62,7 @@ static void commit(size_t n, const scalar nonces[], affine commitments[])
 {
     point products[GROUP_MAX];
     field scratch[GROUP_MAX];
-    for (size_t i = 0; i < n; i++)
-        comb_multiply(&products[i], &nonces[i]);
+    comb_multiply(products, nonces, n);
     point_normalise(commitments, products, scratch, n);
     PUBLIC(commitments, n * sizeof *commitments);
     wipe(products, sizeof products);

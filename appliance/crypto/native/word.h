@@ -80,6 +80,26 @@ static inline carry sub_borrow(carry in, word a, word b, word *difference)
 
 #endif
 
+/* out = yes where the mask is all ones, no where it is zero. */
+static inline void choose_256(word out[4], word mask, const word yes[4], const word no[4])
+{
+#ifdef SHIYIN_INTRINSICS
+    word o0 = no[0], o1 = no[1], o2 = no[2], o3 = no[3]; /* cmov takes as long either way */
+    __asm__("test %[mask], %[mask]\n\t"
+            "cmovnz %[y0], %[o0]\n\t"
+            "cmovnz %[y1], %[o1]\n\t"
+            "cmovnz %[y2], %[o2]\n\t"
+            "cmovnz %[y3], %[o3]"
+            : [o0] "+r"(o0), [o1] "+r"(o1), [o2] "+r"(o2), [o3] "+r"(o3)
+            : [mask] "r"(mask), [y0] "rm"(yes[0]), [y1] "rm"(yes[1]), [y2] "rm"(yes[2]), [y3] "rm"(yes[3])
+            : "cc");
+    out[0] = o0, out[1] = o1, out[2] = o2, out[3] = o3;
+#else
+    for (int i = 0; i < 4; i++)
+        out[i] = choose(mask, yes[i], no[i]);
+#endif
+}
+
 /* sum = a + b; returns the carry.  The operands may be the same array. */
 static inline carry add_256(word sum[4], const word a[4], const word b[4])
 {
@@ -103,9 +123,7 @@ static inline void subtract_once(word out[4], word top, const word value[4], con
 {
     word less[4];
     word borrow = sub_256(less, value, modulus);
-    word keep = mask_of(borrow & (top ^ 1));
-    for (int i = 0; i < 4; i++)
-        out[i] = choose(keep, value[i], less[i]);
+    choose_256(out, mask_of(borrow & (top ^ 1)), value, less);
 }
 
 /* t[0..4] = t[0..3] + a * b; t[4] is written, not read. */
@@ -160,12 +178,10 @@ static inline void write_256(uint8_t octets[32], const word value[4])
         octets[i] = (uint8_t)(value[3 - i / 8] >> (56 - 8 * (i % 8)));
 }
 
-/* The bits at, at+1, ... of a 256-bit number as far as the word reaches; bit -1 and bits over 255 are 0.
- * The position is public. */
+/* The bits at, at+1, ... of a 256-bit number as far as the word reaches; bits over 255 are 0.  The position
+ * is public. */
 static inline word bits_at(const word value[4], int at)
 {
-    if (at < 0)
-        return value[0] << 1;
     word low = value[at / 64] >> (at % 64);
     int next = at / 64 + 1;
     return at % 64 != 0 && next < 4 ? low | value[next] << (64 - at % 64) : low;
