@@ -22,8 +22,8 @@ from appliance.crypto.secret import SecretBuffer
 from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.logs import json_observer
 from appliance.daemon.notify import notify
-from appliance.daemon.roles.signer import Unlocked
 from appliance.services.commissioning import Identity
+from appliance.services.unlocking import Unlocked
 
 
 class Book:
@@ -90,7 +90,7 @@ def test_no_secret_stands_in_what_is_logged_of_keys(book: Book) -> None:
         kek = Kek.derive(secret)
         certificate = authority(KeyAlgorithm.SM2).root.certificate
         identity = Identity("tsa", sm2, certificate, ())
-        unlocked = Unlocked(choice, kek, {"tsa": identity}, sm2)
+        unlocked = Unlocked((), choice, kek, {"tsa": identity}, sm2)
         p256 = classical.generate(KeyAlgorithm.P256)
         book.writer.info("{secret}", secret=secret, keys=[sm2, p256], kek=kek, all=unlocked)
         with p256.export_secret() as exported:
