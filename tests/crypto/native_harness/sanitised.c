@@ -28,7 +28,7 @@ static uint64_t draw(void)
 /* Octets in a block of exactly their size: random, or all zeros, or all ones, as numbers near their ends. */
 static uint8_t *octets(size_t size)
 {
-    uint8_t *made = malloc(size + (size == 0));
+    uint8_t *made = malloc(size);
     unsigned kind = (unsigned)(draw() % 8);
     for (size_t i = 0; i < size; i++)
         made[i] = kind == 0 ? 0 : kind == 1 ? 0xFF : (uint8_t)(draw() >> 32);
