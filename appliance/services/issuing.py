@@ -149,6 +149,8 @@ class Issuer:
         self._recorder = Thread(target=self._record, name="recorder")
         self._queued = 0
         self._queued_of: Counter[Channel[_Work]] = Counter()
+        self._is_ledger_failing = False
+        self._is_head_failing = False
         self._is_closed = False
 
     def start(self) -> None:
@@ -244,14 +246,24 @@ class Issuer:
             if signed:
                 ledger.keep([item.stamp for item in signed])
         except Exception:
-            self._log.failure("the ledger could not be written; nothing of the batch was released")
+            # Said once: a full disk fails thousands of batches, and has no room for a log of them.
+            if not self._is_ledger_failing:
+                self._log.failure("the ledger cannot be written; what is not kept is not released")
+            self._is_ledger_failing = True
             self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
         else:
+            if signed and self._is_ledger_failing:
+                self._is_ledger_failing = False
+                self._log.info("the ledger can be written again")
             self._release([(item.job, item.index, item.response) for item in signed])
         try:
             ledger.rest()
         except Exception:
-            self._log.failure("a head of the ledger could not be written")
+            if not self._is_head_failing:
+                self._log.failure("heads of the ledger cannot be written")
+            self._is_head_failing = True
+        else:
+            self._is_head_failing = False
 
     def _release(self, answers: list[tuple[_Job, int, bytes]]) -> None:
         if answers:

@@ -25,7 +25,8 @@ PROFILES = ("sm2", "p256", "gmt")
 SYSTEM_FAILURE, TIME_NOT_AVAILABLE = (25,), (14,)
 STOPPED_S = 5.0
 DISK_OCTETS = 4 * 1024 * 1024
-LOG_OCTETS = 256 * 1024
+LOG_OCTETS = 8 * 1024
+"""What two full disks may put into the signer's log: it tells what changes, not each batch."""
 
 
 def judge(state: Path, tokens: list[bytes]) -> None:

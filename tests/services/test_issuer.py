@@ -113,6 +113,18 @@ def test_a_ledger_that_fails_fails_the_whole_batch_and_the_next_one_works() -> N
     assert len(events) == 1
 
 
+def test_a_ledger_that_goes_on_failing_is_told_of_once_until_it_works_again() -> None:
+    with running() as world, logged(LogLevel.info) as events:
+        for round_of_failures in (1, 2):
+            world.ledger.failures_left = 3
+            for _ in range(4):
+                world.submit("sm2")
+                world.wait(len(world.answers) + 1)
+            told = [event["log_level"] for event in events]
+            assert told == [LogLevel.critical, LogLevel.info] * round_of_failures
+    assert len(world.ledger.kept) == 2
+
+
 def test_a_ledger_that_cannot_be_opened_is_opened_later() -> None:
     world = World()
     world.ledger.openings_to_fail = 2
