@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benches import profile, startup, tsp
+from benches import profile, startup, tsp, verify
 
 from appliance.errors import ApplianceError
 
 BENCHES = {
     "tsp": (tsp, "timestamps a second, latency, and CPU per token of every role"),
     "startup": (startup, "seconds to be ready, and memory of every role"),
+    "verify": (verify, "verifications a second, in process and over HTTP"),
     "profile": (profile, "what each role does with its time under load"),
 }
 CONSTANT_TIME = "ct"
