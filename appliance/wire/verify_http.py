@@ -52,7 +52,7 @@ class _Desk:
                 request.reply(problem(415, f"send Content-Type: {JSON}"))
                 return
             facts = self._verifier.answer(self._decoder.decode(text), document)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             request.reply(problem(400, str(error)))
         except ApplianceError as error:
             request.reply(problem(_STATUSES.get(type(error), 500), str(error)))

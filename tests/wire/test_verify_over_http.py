@@ -73,6 +73,9 @@ def test_every_verdict_is_an_answer(site, changes, verdict):
     [
         (b"", "truncated"),
         (b"{", "truncated"),
+        (b'{"\xff": 1}', "utf-8"),
+        (b'{"token": "", "document": "", "policy": "1.\xff"}', "utf-8"),
+        (b'{"token": "", "document": "", "nonce": ' + b"9" * 5000 + b"}", "nonce"),
         (b"[]", "object"),
         ({"token": TOKEN}, "either digest or document"),
         ({**SOUND, "more": 1}, "unknown field `more`"),
