@@ -6,6 +6,7 @@ The words are those of JSON; whoever shows them decides how.
 from __future__ import annotations
 
 import base64
+import functools
 
 from appliance.asn1 import der, oids
 from appliance.asn1.names import read_name
@@ -30,7 +31,9 @@ _ALGORITHM_NAMES = {
     oids.SHA512_WITH_RSA: "RSA with SHA-512",
     oids.RSA_ENCRYPTION: "RSA",
 }
+_REMEMBERED = 256
 _VERSION_1 = der.integer(1)
+_policy = functools.lru_cache(_REMEMBERED)(der.oid)
 _DIRECTORY_NAME = der.context(4)
 _TEXT_NAMES = {der.context(number, constructed=False) for number in (1, 2, 6)}  # mail, DNS, URI
 
@@ -84,17 +87,7 @@ def precision(info: TSTInfo) -> str | None:
 
 def source_of_time(info: TSTInfo) -> str | None:
     """Give the name in the field `tsa`, who is all that a token tells of where its time is from."""
-    if not info.tsa:
-        return None
-    tag, start, stop = der.read(info.tsa, 0, len(info.tsa))
-    if tag in _TEXT_NAMES:
-        return info.tsa[start:stop].decode("ascii", "backslashreplace")
-    if tag == _DIRECTORY_NAME:
-        try:
-            return str(read_name(info.tsa, start, stop)[0])
-        except Malformed:
-            pass
-    return "#" + info.tsa.hex()
+    return _general_name(info.tsa) if info.tsa else None
 
 
 def original_request(report: Report) -> bytes:
@@ -108,10 +101,23 @@ def original_request(report: Report) -> bytes:
     return der.sequence(
         _VERSION_1,
         info.imprint_tlv,
-        der.oid(info.policy),
+        _policy(info.policy),
         info.nonce_tlv,
         der.TRUE if report.has_certificates else b"",
     )
+
+
+@functools.lru_cache(_REMEMBERED)
+def _general_name(name: bytes) -> str:
+    tag, start, stop = der.read(name, 0, len(name))
+    if tag in _TEXT_NAMES:
+        return name[start:stop].decode("ascii", "backslashreplace")
+    if tag == _DIRECTORY_NAME:
+        try:
+            return str(read_name(name, start, stop)[0])
+        except Malformed:
+            pass
+    return "#" + name.hex()
 
 
 def _revocation_facts(status: RevocationStatus) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 
 import msgspec
 
@@ -133,4 +134,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def chain_subjects(self) -> tuple[str, ...]:
         """The names along the chain, the signer first."""
-        return tuple(str(certificate.subject) for certificate in self.chain)
+        return tuple(map(_subject, self.chain))
+
+
+@functools.lru_cache(512)
+def _subject(certificate: Certificate) -> str:
+    return str(certificate.subject)

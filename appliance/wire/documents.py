@@ -87,7 +87,8 @@ class DocumentSink:
     def _search(self, octets: bytes) -> bytes:
         """Look for the document; gives what follows the opening mark of its value."""
         before = self.text[-_LONGEST_KEY:]
-        key = _KEY.search(before + octets)
+        window = before + octets
+        key = _KEY.search(window) if b'"document"' in window else None
         if key is None:
             return self._keep(octets)
         start = key.end() - len(before)
