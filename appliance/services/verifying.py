@@ -140,6 +140,8 @@ def _imprint(question: Question, streamed: DocumentHash | None) -> Imprint:
     if (question.digest is None) == (question.document is None):
         raise Malformed("give either digest or document")
     if streamed is not None:
+        if question.document:  # the one that was streamed left nothing behind
+            raise Malformed("document stands twice")
         return streamed.imprint
     if question.document is not None:
         whole = DocumentHash()

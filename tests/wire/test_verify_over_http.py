@@ -85,6 +85,7 @@ def test_every_verdict_is_an_answer(site, changes, verdict):
         ({**SOUND, "nonce": "x"}, "nonce"),
         ({**SOUND, "policy": "x"}, "policy"),
         (b'{"token":"", "document":"", "document":""}', "twice"),
+        (b'{"token":"", "document":"AAAA", "docum\\u0065nt":"BBBB"}', "twice"),
     ],
 )
 def test_a_body_that_is_no_question_is_a_problem(site, body, detail):
