@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import attrs
 import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kit import authority, certificates, openssl, pages, stamping, tokens
+from kit import authority, certificates, crls, openssl, pages, stamping, tokens
 from kit.authority import Subject
 from kit.clock import GOOD
 from kit.frames import framed
@@ -22,6 +23,7 @@ from kit.fuzzing import ROOT, block, corpus_folder, target_names
 from kit.http import post
 
 from appliance.asn1 import cms, der, oids, pem
+from appliance.asn1.crl import CrlReason
 from appliance.asn1.tsp import (
     PKIFailureInfo,
     PKIStatus,
@@ -71,6 +73,8 @@ def main() -> None:
             "timestamp_request": requests(foreign),
             "token": token_seeds(foreign),
             "certificate": certificate_seeds(foreign),
+            "revocation_list": list_seeds(),
+            "verify_question": question_seeds(foreign),
             "pem_text": pem_seeds(roots, foreign),
             "http_connection": http_seeds(),
             "ipc_frames": {name: framed(frame) for name, frame in frames().items()},
@@ -232,6 +236,54 @@ def certificate_seeds(foreign: ForeignAuthority) -> Seeds:
     }
     other = certificates.signer_certificate().certificate
     return {**ours, "openssl-root": foreign.root, "openssl-tsa": foreign.tsa, "library": other}
+
+
+def list_seeds() -> Seeds:
+    made = authority.authority(KeyAlgorithm.SM2)
+    certificate = made.tsa.certificate
+    later = crls.after_stamping(2)
+    crl = crls.List(issuer=made.root)
+    return {
+        "empty": crl.der(),
+        "revoked": attrs.evolve(crl, entries=(crls.revoked(certificate, later),)).der(),
+        "on-hold": attrs.evolve(
+            crl, entries=(crls.revoked(certificate, later, CrlReason.CERTIFICATE_HOLD),)
+        ).der(),
+        "scope": attrs.evolve(
+            crl, extensions=(crls.distribution_point(1, uri=b"http://a/crl"),)
+        ).der(),
+        "v1": attrs.evolve(crl, version=b"", next_update=None).der(),
+        "points": der.sequence(
+            der.sequence(der.tlv(der.context(0), der.tlv(der.context(0), crls.uri_name(b"a:b"))))
+        ),
+    }
+
+
+def question_seeds(foreign: ForeignAuthority) -> Seeds:
+    token = tokens.Recipe(signer=authority.authority(KeyAlgorithm.SM2).tsa).token()
+    crl = crls.List(issuer=authority.authority(KeyAlgorithm.SM2).root).der()
+    imprint = tokens.hashed(oids.SHA256, tokens.DOCUMENT)
+    return {
+        name: msgspec.json.encode(question)
+        for name, question in {
+            "document": {"token": token, "document": tokens.DOCUMENT},
+            "document-first": {"document": tokens.DOCUMENT, "token": foreign.replies["sha256"]},
+            "digest": {"token": token, "digest": {"algorithm": "SHA-256", "value": imprint}},
+            "digest-hex": {
+                "token": b"",
+                "digest": {"algorithm": "sha256", "value": imprint.hex()},
+                "nonce": "0x1f2e3d4c5b6a7988",
+                "policy": tokens.POLICY,
+            },
+            "crl": {"token": token, "document": tokens.DOCUMENT, "crls": [crl], "nonce": 1},
+            "certificates": {
+                "token": token,
+                "document": b"another",
+                "certificates": pem.write("CERTIFICATE", foreign.tsa).decode(),
+            },
+            "unknown": {"colour": 1},
+        }.items()
+    }
 
 
 def pem_seeds(roots: bytes, foreign: ForeignAuthority) -> Seeds:

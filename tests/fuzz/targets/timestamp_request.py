@@ -10,22 +10,24 @@ from appliance.errors import Malformed
 from appliance.tsp.request import Accepted, PKIFailureInfo, judge
 
 
+PROFILE = PROFILES["sm2"]
+
+
 def one_input(data: bytes) -> None:
     request: TimeStampReq | None = None
     with contextlib.suppress(Malformed):
         request = decode_request(data)
     if request is not None:
         check_written_again(request, data)
-    for profile in PROFILES.values():
-        verdict = judge(data, profile)
-        if isinstance(verdict, Accepted):
-            assert verdict.request == request
-            assert verdict.policy in profile.policies
-            continue
-        assert request is not None or verdict.failure is PKIFailureInfo.badDataFormat
-        answer = decode_response(verdict.response)
-        assert (answer.status, answer.failure) == (PKIStatus.REJECTION, verdict.failure)
-        assert len(verdict.response) < 512
+    verdict = judge(data, PROFILE)
+    if isinstance(verdict, Accepted):
+        assert verdict.request == request
+        assert verdict.policy in PROFILE.policies
+        return
+    assert request is not None or verdict.failure is PKIFailureInfo.badDataFormat
+    answer = decode_response(verdict.response)
+    assert (answer.status, answer.failure) == (PKIStatus.REJECTION, verdict.failure)
+    assert len(verdict.response) < 512
 
 
 def check_written_again(request: TimeStampReq, data: bytes) -> None:
