@@ -3,9 +3,20 @@
 #include "secrecy.h"
 #include "verify.h"
 
-#define WIDTH 5
-#define WINDOWS 13 /* 64 bits and the sign */
-#define BUCKETS 16
+/* The random factor z of a signature is a sum of sixteen signed powers of two, one of every nine bits:
+ * z = sum +-2^(9j + b), 0 <= b < 8.  The ninth bit keeps all 2^64 of them apart, and no two are congruent, as
+ * they stay below 2^144.  A sum of z R is then a bucket of points for each of 128 powers, and one Horner
+ * scheme over the buckets, where a z of 64 bits would have cost a second sum over buckets of every digit. */
+#define BLOCKS 16
+#define POWERS 8
+#define STRIDE (POWERS + 1)
+#define BUCKETS (BLOCKS * POWERS)
+
+/* Bucket b holds item[start[b]] and the count[b] - 1 behind it; their sum comes to be the first of them. */
+typedef struct {
+    affine item[BLOCKS * BATCH_MAX];
+    unsigned start[BUCKETS], count[BUCKETS];
+} buckets;
 
 void sm2_commitment_r(scalar *r, const uint8_t e[32], const affine *commitment)
 {
@@ -18,78 +29,147 @@ void sm2_commitment_r(scalar *r, const uint8_t e[32], const affine *commitment)
     scalar_add(r, r, &reduced);
 }
 
-/* One signed digit of a window of `width` bits: the number is sum (+-size_i) * 2^(width * i).  `bits` holds
- * the window and, below it, the highest bit of the window before.  *negative is 0 or 1.  Constant time. */
-static inline word signed_digit(word bits, int width, word *negative)
+/* Block j of a z, of four of its random bits: the bucket, and 1 in *negative for a negative power. */
+static inline unsigned bucket_of(word bits, unsigned j, int *negative)
 {
-    bits &= ((word)2 << width) - 1;
-    word half = (bits + 1) >> 1;
-    *negative = bits >> width;
-    return choose(mask_of(*negative), ((word)1 << width) - half, half);
+    unsigned four = bits >> (4 * j) & 15;
+    *negative = (int)(four >> 3);
+    return POWERS * j + (four & 7);
 }
 
-/* One window of Pippenger's sum: total -= sum digit_i * points_i.  Each point goes to the bucket of its digit;
- * adding the running sum of the buckets from the top counts bucket b b times. */
-static void subtract_window(point *total, size_t n, const affine points[], const word z[], int window)
+/* z modulo n. */
+static void factor_of(scalar *z, word bits)
 {
-    point bucket[BUCKETS], running = point_infinity;
+    scalar sum[2] = {{{0}}, {{0}}}; /* of the positive and the negative powers */
+    for (unsigned j = 0; j < BLOCKS; j++) {
+        int negative;
+        unsigned at = bucket_of(bits, j, &negative) + j; /* the gaps below */
+        sum[negative].w[at / 64] |= (word)1 << (at % 64);
+    }
+    scalar_sub(z, &sum[0], &sum[1]);
+}
+
+/* Put each point, negated for a positive power, into its sixteen buckets. */
+static void sort(buckets *all, size_t n, const affine points[], const word bits[])
+{
+    int negative;
+    unsigned total = 0;
     for (int b = 0; b < BUCKETS; b++)
-        bucket[b] = point_infinity;
-    for (size_t i = 0; i < n; i++) {
-        word negative;
-        word bits = window == 0 ? z[i] << 1 : z[i] >> (WIDTH * window - 1);
-        word size = signed_digit(bits, WIDTH, &negative);
-        if (size != 0)
-            point_add_affine_public(&bucket[size - 1], &points[i], !negative);
+        all->count[b] = 0;
+    for (size_t i = 0; i < n; i++)
+        for (unsigned j = 0; j < BLOCKS; j++)
+            all->count[bucket_of(bits[i], j, &negative)]++;
+    for (int b = 0; b < BUCKETS; b++) {
+        all->start[b] = total;
+        total += all->count[b];
+        all->count[b] = 0;
     }
-    for (int b = BUCKETS - 1; b >= 0; b--) {
-        point_add_public(&running, &bucket[b]);
-        point_add_public(total, &running);
+    for (size_t i = 0; i < n; i++) {
+        field minus;
+        field_sub(&minus, &(field){{0}}, &points[i].y);
+        for (unsigned j = 0; j < BLOCKS; j++) {
+            unsigned b = bucket_of(bits[i], j, &negative);
+            all->item[all->start[b] + all->count[b]++] = (affine){points[i].x, negative ? points[i].y : minus};
+        }
     }
 }
 
-/* total = -sum z_i * points_i. */
-static void subtract_multiples(point *total, size_t n, const affine points[], const word z[])
+/* a += b, given (x_b - x_a)^-1. */
+static void add_given_inverse(affine *a, const affine *b, const field *inverse)
 {
-    *total = point_infinity;
-    for (int window = WINDOWS - 1; window >= 0; window--) {
-        for (int i = 0; i < WIDTH; i++)
-            point_double(total, total);
-        subtract_window(total, n, points, z, window);
+    field slope, x;
+    field_sub(&slope, &b->y, &a->y);
+    field_mul(&slope, &slope, inverse);
+    field_sqr(&x, &slope);
+    field_sub(&x, &x, &a->x);
+    field_sub(&x, &x, &b->x);
+    field_sub(&a->x, &a->x, &x);
+    field_mul(&slope, &slope, &a->x);
+    field_sub(&a->y, &slope, &a->y);
+    a->x = x;
+}
+
+/* Halve every bucket: add its upper half to its lower one, all with one inversion.  Returns how many sums
+ * that were, or -1 when the points of a sum have the same x, which honest commitments never do. */
+static int halve(buckets *all)
+{
+    field products[BLOCKS * BATCH_MAX / 2 + 1] = {field_one}, inverse, difference, each;
+    int sums = 0;
+    for (int b = 0; b < BUCKETS; b++) {
+        affine *low = all->item + all->start[b], *high = low + (all->count[b] + 1) / 2;
+        for (unsigned i = 0; i < all->count[b] / 2; i++, sums++) {
+            field_sub(&difference, &high[i].x, &low[i].x);
+            field_mul(&products[sums + 1], &products[sums], &difference);
+        }
     }
+    if (field_is_zero(&products[sums]))
+        return -1;
+    field_invert(&inverse, &products[sums]);
+    for (int b = BUCKETS - 1, left = sums; b >= 0; b--) {
+        affine *low = all->item + all->start[b], *high = low + (all->count[b] + 1) / 2;
+        for (unsigned i = all->count[b] / 2; i-- > 0;) {
+            field_mul(&each, &inverse, &products[--left]);
+            field_sub(&difference, &high[i].x, &low[i].x);
+            field_mul(&inverse, &inverse, &difference);
+            add_given_inverse(&low[i], &high[i], &each);
+        }
+        all->count[b] = (all->count[b] + 1) / 2;
+    }
+    return sums;
+}
+
+/* total = -sum z_i * points_i; returns 0 when the points are no honest commitments. */
+static int subtract_multiples(point *total, size_t n, const affine points[], const word bits[])
+{
+    buckets all;
+    int sums;
+    sort(&all, n, points, bits);
+    while ((sums = halve(&all)) != 0)
+        if (sums < 0)
+            return 0;
+    *total = point_infinity;
+    for (int at = STRIDE * BLOCKS - 2; at >= 0; at--) {
+        int b = at - at / STRIDE;
+        point_double(total, total);
+        if (at % STRIDE < POWERS && all.count[b] > 0)
+            point_add_affine_public(total, &all.item[all.start[b]], 0);
+    }
+    return 1;
 }
 
 /* sum += z * a * 2^-256: the caller takes the power of two out once, at the end. */
-static void accumulate(scalar *sum, word z, const scalar *a)
+static void accumulate(scalar *sum, const scalar *z, const scalar *a)
 {
     scalar product;
-    scalar_mul(&product, &(scalar){{z, 0, 0, 0}}, a);
+    scalar_mul(&product, z, a);
     scalar_add(sum, sum, &product);
 }
 
 int sm2_verify_batch(const comb *table, size_t n, const uint8_t digests[][32], const uint8_t signatures[][64],
                      const affine commitments[])
 {
-    word z[BATCH_MAX];
+    word bits[BATCH_MAX];
     scalar of_generator = {{0}}, of_public = {{0}};
     point sum;
-    if (draw_entropy(z, n * sizeof z[0]) != 0)
+    if (draw_entropy(bits, n * sizeof bits[0]) != 0)
         return -1;
-    PUBLIC(z, n * sizeof z[0]);
+    PUBLIC(bits, n * sizeof bits[0]);
     for (size_t i = 0; i < n; i++) {
-        scalar r, s, t, expected;
+        scalar r, s, t, z, expected;
         if (!signature_read(&r, &s, &t, signatures[i]) || !affine_on_curve(&commitments[i]))
             return 0;
         sm2_commitment_r(&expected, digests[i], &commitments[i]);
         scalar_sub(&expected, &expected, &r);
         if (!scalar_is_zero(&expected))
             return 0;
-        accumulate(&of_generator, z[i], &s);
-        accumulate(&of_public, z[i], &t);
+        factor_of(&z, bits[i]);
+        accumulate(&of_generator, &z, &s);
+        accumulate(&of_public, &z, &t);
     }
     scalar_to_montgomery(&of_generator, &of_generator);
     scalar_to_montgomery(&of_public, &of_public);
-    subtract_multiples(&sum, n, commitments, z);
+    if (!subtract_multiples(&sum, n, commitments, bits))
+        return 0;
     comb_add_public(&sum, &comb_generator, &of_generator);
     comb_add_public(&sum, table, &of_public);
     return field_is_zero(&sum.z) != 0;

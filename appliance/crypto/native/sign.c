@@ -8,27 +8,32 @@
 /* Below this many signatures the key's own table verifies faster than a batch does. */
 #define BATCH_MIN 8
 
-/* What SM3 takes for one nonce: two blocks with their padding.  The counter and the length come first, as in
- * Hash_df of SP 800-90A 10.3.1, with SM3 as the hash. */
+/* What SM3 takes for one nonce is two blocks with their padding: first what a group shares, which is
+ * compressed once and is all the key a compression function wants, then what tells its nonces apart. */
+typedef struct {
+    uint8_t d[32];
+    uint8_t fresh[32];
+} nonce_key;
+
+/* The counter, the length and the rest as in Hash_df of SP 800-90A 10.3.1, with SM3 as the hash. */
 typedef struct {
     uint8_t counter;
     uint8_t bits[4];
     char domain[10];
     uint8_t number[8];
-    uint8_t d[32];
     uint8_t e[32];
-    uint8_t fresh[32];
 } nonce_input;
 
-_Static_assert(sizeof(nonce_input) == 119, "one octet more would cost a third block");
+_Static_assert(sizeof(nonce_key) == SM3_BLOCK, "the shared part is one block");
+_Static_assert(sizeof(nonce_input) == 55, "one octet more would cost a third block");
 
-static void derive_nonce(scalar *nonce, nonce_input *input)
+static void derive_nonce(scalar *nonce, const sm3 *keyed, nonce_input *input)
 {
     uint8_t wide[2 * SM3_OCTETS];
     sm3 hash;
     for (uint8_t i = 0; i < 2; i++) {
         input->counter = i + 1;
-        sm3_start(&hash);
+        hash = *keyed;
         sm3_add(&hash, input, sizeof *input);
         sm3_finish(&hash, wide + i * SM3_OCTETS);
     }
@@ -39,21 +44,23 @@ static void derive_nonce(scalar *nonce, nonce_input *input)
 
 sm2_status sm2_nonces(sm2_key *key, size_t n, const uint8_t digests[][32], scalar nonces[])
 {
-    uint8_t fresh[GROUP_MAX][32];
+    nonce_key shared;
     nonce_input input = {.bits = {0, 0, 2, 0}, .domain = "SM2 nonce"};
-    if (draw_entropy(fresh, n * sizeof fresh[0]) != 0)
+    sm3 keyed;
+    if (draw_entropy(shared.fresh, sizeof shared.fresh) != 0)
         return SM2_NO_ENTROPY;
     unsigned long long number = atomic_fetch_add(&key->signatures, n);
-    scalar_write(input.d, &key->secret->d);
+    scalar_write(shared.d, &key->secret->d);
+    sm3_start(&keyed);
+    sm3_add(&keyed, &shared, sizeof shared);
     for (size_t i = 0; i < n; i++, number++) {
         for (int j = 0; j < 8; j++)
             input.number[j] = (uint8_t)(number >> (56 - 8 * j));
         memcpy(input.e, digests[i], sizeof input.e);
-        memcpy(input.fresh, fresh[i], sizeof input.fresh);
-        derive_nonce(&nonces[i], &input);
+        derive_nonce(&nonces[i], &keyed, &input);
     }
-    wipe(fresh, sizeof fresh);
-    wipe(&input, sizeof input);
+    wipe(&shared, sizeof shared);
+    wipe(&keyed, sizeof keyed);
     return SM2_OK;
 }
 

@@ -12,8 +12,8 @@ sm2_status sm2_sign(sm2_key *key, size_t n, const uint8_t digests[][32], uint8_t
 
 /* The steps of sm2_sign, apart so that tests can stand between them ------------------------------ */
 
-/* Nonces k: SM3-based derivation over d, e, the key's counter and fresh randomness, so that neither a
- * dead generator nor a cloned machine repeats one.  Returns SM2_OK or SM2_NO_ENTROPY. */
+/* Nonces k: SM3-based derivation over d, fresh randomness of the group, the key's counter and e, so that
+ * neither a dead generator nor a cloned machine repeats one.  Returns SM2_OK or SM2_NO_ENTROPY. */
 sm2_status sm2_nonces(sm2_key *key, size_t n, const uint8_t digests[][32], scalar nonces[]);
 
 /* r||s and the points R = k * G from given nonces.  Returns 0 when one of the nonces gave r = 0, r + k = n
