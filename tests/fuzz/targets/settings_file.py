@@ -1,7 +1,7 @@
 """The settings file: what is read makes profiles, or it is said what is wrong with it."""
 
 import functools
-import tempfile
+import os
 from pathlib import Path
 
 from appliance.asn1 import der
@@ -10,26 +10,20 @@ from appliance.settings import load_settings
 
 
 def one_input(data: bytes) -> None:
-    path = scratch() / "appliance.toml"
-    path.write_bytes(data)
+    file().write_bytes(data)
     try:
-        settings = load_settings(path)
-        profiles = settings.profiles()
+        profiles = load_settings(file()).profiles()
     except (Malformed, Refused):
         return
     assert profiles
     for profile in profiles:
+        assert profile.name.isprintable()
         for policy in profile.policies:
             encoded = der.oid(policy.oid)
             assert der.oid_text(encoded, 2, len(encoded)) == policy.oid
 
 
 @functools.cache
-def scratch() -> Path:
-    """Give a folder that goes with the process."""
-    return Path(folder().name)
-
-
-@functools.cache
-def folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="shiyin-settings-")
+def file() -> Path:
+    """Give a file in memory, open as long as the process."""
+    return Path(f"/proc/self/fd/{os.memfd_create('settings')}")

@@ -9,7 +9,6 @@ from appliance.asn1.tsp import PKIStatus, TimeStampReq, decode_request, decode_r
 from appliance.errors import Malformed
 from appliance.tsp.request import Accepted, PKIFailureInfo, judge
 
-
 PROFILE = PROFILES["sm2"]
 
 
