@@ -72,9 +72,12 @@ class Trust:
 
 @attrs.frozen
 class Expected:
-    """What the token must say: the document's imprint; the request's nonce and policy, if known."""
+    """What the token must say: the document's imprint; the request's nonce and policy, if known.
 
-    imprint: Imprint
+    Without an imprint the token is held against no document.
+    """
+
+    imprint: Imprint | None
     nonce: int | None = None
     policy: str | None = None
 
@@ -242,14 +245,15 @@ def _has_critical_extension(econtent: bytes, tst_info: TSTInfo) -> bool:
 
 
 def _expectation_fault(tst_info: TSTInfo, expected: Expected) -> Finding | None:
-    imprint = expected.imprint(tst_info.hash_algorithm)
-    if imprint is None:
-        return Finding(
-            Reason.UNSUPPORTED,
-            f"The document's digest under {tst_info.hash_algorithm} is not known here.",
-        )
-    if imprint != tst_info.imprint:
-        return Finding(Reason.IMPRINT_MISMATCH, "The token is for another document.")
+    if expected.imprint is not None:
+        imprint = expected.imprint(tst_info.hash_algorithm)
+        if imprint is None:
+            return Finding(
+                Reason.UNSUPPORTED,
+                f"The document's digest under {tst_info.hash_algorithm} is not known here.",
+            )
+        if imprint != tst_info.imprint:
+            return Finding(Reason.IMPRINT_MISMATCH, "The token is for another document.")
     if expected.nonce is not None and der.integer(expected.nonce) != tst_info.nonce_tlv:
         return Finding(Reason.NONCE_MISMATCH, "The token answers another request.")
     if expected.policy is not None and expected.policy != tst_info.policy:

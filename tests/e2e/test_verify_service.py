@@ -105,3 +105,22 @@ def test_the_command_says_what_the_service_says(box: Box, tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == asked(box, token=text(reply), document=text(b"a letter"))
+
+
+def operation(box: Box, name: str, **fields: Any) -> dict[str, Any]:
+    answer = post(f"{box.url()}/stf/{name}", json.dumps(fields).encode(), {})
+    facts: dict[str, Any] = json.loads(answer.body)
+    assert (answer.status, facts.pop("name")) == (200, "STF_TS_OK"), facts
+    return facts
+
+
+@pytest.mark.parametrize("signature_algorithm", [0x00020201, 0x00010004], ids=["SM2", "RSA"])
+def test_the_operations_of_gmt_0033_follow_one_another(box: Box, signature_algorithm: int) -> None:
+    made = operation(box, "CreateTSRequest", data=text(b"a letter"))
+    numbers = {"signature_algorithm": signature_algorithm}
+    stamp = operation(box, "CreateTSResponse", request=made["request"], **numbers)
+    response = stamp["response"]
+    operation(box, "VerifyTSValidity", response=response, data=text(b"a letter"), **numbers)
+    name = operation(box, "GetTSInfo", response=response)["issuer_name"]
+    told = operation(box, "GetTSDetail", response=response, item=2)["value"]
+    assert base64.b64decode(told).decode() == name

@@ -31,6 +31,7 @@ from appliance.services.verifying import TrustedRoots, Verifier
 from appliance.settings import Settings
 from appliance.wire.http import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
+from appliance.wire.stf_http import stf_routes
 from appliance.wire.tsp_http import timestamp_routes
 from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
 from appliance.wire.verify_http import verify_routes
@@ -85,7 +86,7 @@ class FrontRole:
         default = settings.profiles()[0].name
         stamping = timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s)
         self._site = Site(
-            {**stamping, **_verification(setting)},
+            {**stamping, **_verification(setting, self._desk)},
             clock=setting.reactor,
             wall_s=wall_s,
             limits=http_limits(settings),
@@ -139,10 +140,15 @@ class FrontRole:
             line.abort()
 
 
-def _verification(setting: Setting) -> Mapping[str, Mapping[str, Route]]:
+def _verification(setting: Setting, desk: StampDesk) -> Mapping[str, Mapping[str, Route]]:
     """Make the routes of verification, under the roots of the box and of its settings."""
-    further = setting.settings.verify.roots
+    settings = setting.settings
+    further = settings.verify.roots
     files = [setting.places.public / ROOTS, *([Path(further)] if further else [])]
-    engine = choose_engine(will_sign=False).engine
-    verifier = Verifier(TrustedRoots(engine, files, setting.reactor), host_now)
-    return verify_routes(verifier, deadline_s=setting.settings.verify.body_deadline_s)
+    roots = TrustedRoots(choose_engine(will_sign=False).engine, files, setting.reactor)
+    # The first profile of a kind of key comes last, and so stands.
+    profiles = {profile.algorithm: profile.name for profile in reversed(settings.profiles())}
+    return {
+        **verify_routes(Verifier(roots, host_now), deadline_s=settings.verify.body_deadline_s),
+        **stf_routes(desk, roots, profiles, deadline_s=settings.verify.body_deadline_s),
+    }
