@@ -78,7 +78,7 @@ class PageVeto:
 
     def __init__(self, limits: DoubtLimits | None = None) -> None:
         self._limits = limits or DoubtLimits()
-        self._sequence: int | None = None
+        self._slot: PageSlot | None = None
         self._previous: _Sighting | None = None
         self._anchor: _Sighting | None = None
         self._sound_pages = 0
@@ -89,10 +89,10 @@ class PageVeto:
     ) -> Doubt | None:
         """Judge `slot`, read as `time` at the signer's `raw_ns`; None when it is believed.
 
-        Only a new sequence is weighed; until then the last judgement stands.
+        Only a new slot is weighed; until then the last judgement stands.
         """
-        if slot.sequence != self._sequence:
-            self._sequence = slot.sequence
+        if slot != self._slot:
+            self._slot = slot
             self._settle(self._weigh(slot, time, raw_ns, last_gen_time))
             self._follow(_Sighting(raw_ns, time.tai_ns))
         return self.doubt

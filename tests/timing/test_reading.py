@@ -195,10 +195,18 @@ def test_the_same_page_read_again_is_not_counted_again():
     signer = Signer()
     signer.meet(TAI_NS)
     signer.meet(TAI_NS + 60 * NS_PER_S)
-    page_slot = slot(signer.sequence, raw_ns=signer.raw_ns)
+    page_slot = slot(signer.sequence, raw_ns=signer.raw_ns, tai_ns=TAI_NS + 60 * NS_PER_S)
     for later_ns in range(1, 10):
         raw_ns = signer.raw_ns + later_ns * MS
         assert signer.veto.judge(page_slot, told(page_slot, raw_ns), raw_ns, None) is Doubt.RATE
+
+
+@pytest.mark.parametrize("step_s", [-60, 60])
+def test_another_page_under_the_same_sequence_is_doubted_all_the_same(step_s):
+    signer = Signer()
+    signer.meet(TAI_NS)
+    signer.sequence -= 1
+    assert signer.meet(TAI_NS + step_s * NS_PER_S) is not None
 
 
 def test_a_restarted_signer_starts_without_doubt():
