@@ -328,6 +328,8 @@ def page_seeds() -> Seeds:
         "cold": pages.page_of(pages.slot(3, state=ClockState.COLD)),
         "row": b"".join(pages.page_of(pages.slot(each, raw_ns=pages.RAW_NS)) for each in range(4)),
         "torn": pages.page_of(sound)[:-1],
+        "same-sequence": pages.page_of(sound)
+        + pages.page_of(pages.slot(1, tai_ns=pages.TAI_NS - 3600 * 10**9)),
     }
 
 
