@@ -319,7 +319,7 @@ def decode_tst_info(data: bytes) -> TSTInfo:
     accuracy_us, ordering, nonce_tlv, tsa = None, False, b"", b""
     tag, start, stop = _next(data, position, end)
     if tag == der.SEQUENCE:
-        accuracy_us, position = _accuracy(data, start, stop), stop
+        accuracy_us, position = _accuracy(data[start:stop]), stop
         tag, start, stop = _next(data, position, end)
     if tag == der.BOOLEAN:
         ordering, position = der.boolean_value(data, start, stop), stop
@@ -374,9 +374,10 @@ def encode_accuracy(accuracy: Accuracy) -> bytes:
     )
 
 
-def _accuracy(data: bytes, position: int, end: int) -> int:
+@functools.lru_cache(256)
+def _accuracy(data: bytes) -> int:
     """Add up the parts of an Accuracy, in microseconds."""
-    total = 0
+    total, position, end = 0, 0, len(data)
     for tag, step_us, least, most in _ACCURACY_PARTS:
         found, start, stop = _next(data, position, end)
         if found == tag:

@@ -17,13 +17,15 @@ from appliance.tsp.hashes import DocumentHash
 MAX_DOCUMENT_OCTETS = 16 << 20
 MAX_TEXT_OCTETS = 2 << 20
 BODY_LIMIT = 24 << 20
+FREE_OCTETS = 16 * 1024
+"""What a question may hold whatever the others do: a token and a digest always get through."""
 
 _KEY = re.compile(rb'[{,]\s{0,64}"document"\s{0,64}:\s{0,64}"')
 _LONGEST_KEY = 256
 
 
 class Budget:
-    """The octets that all unfinished bodies of one front may hold together."""
+    """The octets that unfinished bodies of one front may hold together, beyond the free ones."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
@@ -114,9 +116,10 @@ class DocumentSink:
         """Keep all; gives nothing."""
         if len(self.text) + len(octets) > MAX_TEXT_OCTETS:
             raise Refused(f"beside the document there are at most {MAX_TEXT_OCTETS} octets")
-        if not self._budget.take(len(octets)):
+        wanted = max(0, len(self.text) + len(octets) - FREE_OCTETS) - self._held
+        if not self._budget.take(wanted):
             raise Unavailable("too many large questions at once")
-        self._held += len(octets)
+        self._held += wanted
         self.text += octets
         return b""
 

@@ -116,12 +116,14 @@ def test_text_beyond_the_limit_is_refused_and_no_longer_held():
         sink.finish()
 
 
-def test_unfinished_bodies_share_a_budget():
+def test_unfinished_bodies_share_a_budget_for_what_is_not_free():
+    free = documents.FREE_OCTETS
     budget = Budget(100)
-    first = sent(b"x" * 80, budget=budget)
+    first = sent(b"x" * (free + 80), [free], budget=budget)
     with pytest.raises(Unavailable):
-        sent(b"x" * 40, budget=budget).finish()
+        sent(b"x" * (free + 40), [free], budget=budget).finish()
+    assert sent(b"x" * free, budget=budget).finish() == (b"x" * free, None)
     first.abandon()
     first.abandon()
-    assert sent(b"x" * 100, budget=budget).finish() == (b"x" * 100, None)
+    assert sent(b"x" * (free + 100), budget=budget).finish() == (b"x" * (free + 100), None)
     assert budget.take(100)
