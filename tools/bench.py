@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benches import profile, startup, tsp, verify
+from benches import abuse, overload, profile, soak, startup, tsp, verify
 
 from appliance.errors import ApplianceError
 
@@ -15,6 +15,9 @@ BENCHES = {
     "tsp": (tsp, "timestamps a second, latency, and CPU per token of every role"),
     "startup": (startup, "seconds to be ready, and memory of every role"),
     "verify": (verify, "verifications a second, in process and over HTTP"),
+    "abuse": (abuse, "what a good client notices while others attack"),
+    "overload": (overload, "what is left of the capacity when three times as much is asked"),
+    "soak": (soak, "whether memory or descriptors grow over ten minutes of work"),
     "profile": (profile, "what each role does with its time under load"),
 }
 CONSTANT_TIME = "ct"

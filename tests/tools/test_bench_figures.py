@@ -1,10 +1,19 @@
 import marshal
+import os
+from pathlib import Path
 
 import pytest
 from benches.box import free_ports
-from benches.figures import percentile
+from benches.figures import percentile, slope
 from benches.load import Exchange, Run, join_runs
-from benches.processes import busy_ticks, cpu_ticks, pss_kib
+from benches.processes import (
+    busy_ticks,
+    cpu_ticks,
+    descriptors_by_role,
+    pss_kib,
+    resident_pages,
+    rss_kib_by_role,
+)
 from benches.profile import Row, rows_by_role
 from benches.queries import PROFILE_HASHES, make_queries
 from benches.references import Reference, sign_per_s
@@ -90,3 +99,25 @@ def test_profiles_of_one_role_are_added_up(tmp_path):
     assert rows_by_role(tmp_path.glob("*.prof")) == {
         "front": [Row("work (x/y.py:3)", 20, 0.75), Row("<built-in f>", 2, 0.25)]
     }
+
+
+@given(st.integers(-1000, 1000), st.integers(-1000, 1000), st.sets(st.integers(0, 99), min_size=2))
+def test_the_slope_of_a_line_is_its_own(rise, start, places):
+    assert slope([(x, start + rise * x) for x in places]) == pytest.approx(rise, abs=1e-6)
+
+
+def test_the_slope_is_that_of_least_squares():
+    assert slope([(0, 1), (1, 1), (2, 4)]) == pytest.approx(1.5)
+    assert slope([(3, 1), (3, 9)]) == 0.0
+
+
+def test_resident_pages_are_the_second_number_of_statm():
+    assert resident_pages("9000 4000 1500 700 0 3000 0\n") == 4000
+
+
+def test_what_a_process_holds_is_read_from_procfs():
+    with Path(os.devnull).open("rb") as one, Path(os.devnull).open("rb") as two:
+        more = descriptors_by_role({"us": [os.getpid()]})["us"]
+        assert one.fileno() != two.fileno()
+    assert more - descriptors_by_role({"us": [os.getpid()]})["us"] == 2
+    assert rss_kib_by_role({"us": [os.getpid()]})["us"] > 1024

@@ -42,11 +42,16 @@ class Box:
 
 
 @contextlib.contextmanager
-def running_box(state: Path, environment: Mapping[str, str] | None = None) -> Iterator[Box]:
-    """Start a box on a state folder, stop it in the end.  Raises Fault when it does not start."""
+def running_box(
+    state: Path, environment: Mapping[str, str] | None = None, *, settings: str = ""
+) -> Iterator[Box]:
+    """Start a box on a state folder, stop it in the end.  Raises Fault when it does not start.
+
+    `settings` are further tables of its settings, in TOML.
+    """
     state.mkdir(parents=True, exist_ok=True)
     config = state / "bench.toml"
-    config.write_text(free_ports())
+    config.write_text(free_ports() + settings)
     log = state / "log" / "bench.log"
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "appliance.daemon.main", "run"]

@@ -18,6 +18,14 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(1, int(rank)) - 1]
 
 
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Fit a line through (x, y) by least squares and give its slope; 0 when all x are one."""
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+
+
 def note(text: str) -> None:
     """Tell a person what goes on; standard output is the report's alone."""
     print(text, file=sys.stderr, flush=True)

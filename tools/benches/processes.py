@@ -10,6 +10,7 @@ Pids = Mapping[str, Sequence[int]]
 """Process ids by role, as ready.json has them."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_OCTETS = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_s_by_role(pids: Pids) -> dict[str, float]:
@@ -26,6 +27,23 @@ def _sum_pss_kib(pids: Sequence[int]) -> int | None:
     try:
         return sum(map(_pss_kib, pids))
     except PermissionError:  # the signer cannot be traced, so procfs hides its maps (prctl(2))
+        return None
+
+
+def rss_kib_by_role(pids: Pids) -> dict[str, int]:
+    """Give the resident set size of each role, which anyone may know."""
+    return {role: sum(map(_rss_kib, members)) for role, members in pids.items()}
+
+
+def descriptors_by_role(pids: Pids) -> dict[str, int | None]:
+    """Count the open descriptors of each role: None where only root may know them."""
+    return {role: _sum_descriptors(members) for role, members in pids.items()}
+
+
+def _sum_descriptors(pids: Sequence[int]) -> int | None:
+    try:
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+    except PermissionError:
         return None
 
 
@@ -48,6 +66,15 @@ def cpu_ticks(stat: str) -> int:
     """Read utime + stime, all threads included, from /proc/PID/stat; the name may hold anything."""
     fields = stat.rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def _rss_kib(pid: int) -> int:
+    return resident_pages(Path(f"/proc/{pid}/statm").read_text("ascii")) * _PAGE_OCTETS // 1024
+
+
+def resident_pages(statm: str) -> int:
+    """Read the resident pages from /proc/PID/statm."""
+    return int(statm.split()[1])
 
 
 def _pss_kib(pid: int) -> int:
