@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
+from appliance.daemon.descriptors import raise_descriptor_limit
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.services.host_clock import read_host_clock
@@ -108,6 +109,7 @@ class FrontRole:
 
     async def start(self) -> None:
         """Open the ports and begin to look for the signer."""
+        raise_descriptor_limit()
         self._signer.startService()
         for name, factory in (("tsp_http", self._site), ("tsp_tcp", self._tcp)):
             for listener in self._setting.sockets(name):
