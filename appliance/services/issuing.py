@@ -1,9 +1,9 @@
 """The signer's half of timestamping: judge, sign, record, and only then answer.
 
-Three kinds of thread, each handing on whole batches.  The reactor's thread judges requests and
-assigns serial and genTime.  A lane per key signs, without the GIL where the engine allows it; so a
-slow RSA key never holds up SM2.  The recorder makes everything that waits durable in one commit and
-releases the replies: no token leaves without its row.
+The reactor's thread judges requests and assigns serial and genTime.  Each key has a lane of two
+threads that take turns: one signs a batch, without the GIL where the engine allows it, while the
+other makes its own durable, in one commit, and only then releases the replies: no token leaves
+without its row.  A slow RSA key never holds up SM2.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Generic, Protocol, TypeVar
 
 import attrs
@@ -27,7 +27,7 @@ from appliance.tsp.record import Stamp
 from appliance.tsp.request import PKIFailureInfo, Rejection
 
 LANE_BATCH = 256
-RECORD_BATCH = 1024
+THREADS_PER_LANE = 2
 QUEUE_LIMIT = 8192
 LANE_LIMIT = QUEUE_LIMIT // 2
 """A key that is slow leaves room for the others."""
@@ -60,22 +60,11 @@ class _Work:
     client: bytes
 
 
-@attrs.frozen
-class _Signed:
-    """One token to record: the answer that leaves once the stamp is durable."""
-
-    job: _Job
-    index: int
-    response: bytes
-    stamp: Stamp
-
-
 class Channel(Generic[Item]):
-    """A queue of batches from any thread to one, which empties it many at a time."""
+    """A queue of batches between threads, whose readers empty it many at a time."""
 
     def __init__(self) -> None:
         self._batches: SimpleQueue[Sequence[Item] | None] = SimpleQueue()
-        self._is_closed = False
 
     def put(self, items: Sequence[Item]) -> None:
         """Add a batch at the end."""
@@ -87,24 +76,24 @@ class Channel(Generic[Item]):
         None after closing, empty when the time is over.
         """
         taken: list[Item] = []
-        while len(taken) < most and not self._is_closed:
+        while len(taken) < most:
             try:
                 batch = self._batches.get(block=not taken, timeout=timeout_s)
             except Empty:
                 return taken
             if batch is None:
-                self._is_closed = True
-            else:
-                taken += batch
-        return taken or (None if self._is_closed else taken)
+                self._batches.put(None)  # for the next reader, and for this one's next call
+                return taken or None
+            taken += batch
+        return taken
 
     def close(self) -> None:
-        """Let the reader finish what is there and then stop."""
+        """Let the readers finish what is there and then stop."""
         self._batches.put(None)
 
 
 class StampLedger(Protocol):
-    """Where stamps are kept; opened, used and closed in the recorder's thread alone."""
+    """Where stamps are kept; used by one thread at a time."""
 
     def keep(self, stamps: Sequence[Stamp]) -> None:
         """Make the stamps durable in one commit; raises and keeps none otherwise."""
@@ -114,6 +103,61 @@ class StampLedger(Protocol):
 
     def close(self) -> None:
         """Write what is still owed and close."""
+
+
+class Recorder:
+    """The ledger as the lanes share it: one at a time, opened when needed, complained of once."""
+
+    _log = Logger()
+
+    def __init__(self, open_ledger: Callable[[], StampLedger]) -> None:
+        self._open_ledger = open_ledger
+        self._turn = Lock()
+        self._ledger: StampLedger | None = None
+        self._is_failing = False
+        self._is_head_failing = False
+
+    def keep(self, stamps: Sequence[Stamp]) -> bool:
+        """Make stamps durable; False when they are not, and then none of them is."""
+        with self._turn:
+            try:
+                self._ledger = self._ledger or self._open_ledger()
+                if stamps:
+                    self._ledger.keep(stamps)
+            except Exception:
+                # Said once: a full disk fails thousands of batches, and has no room for a log.
+                if not self._is_failing:
+                    self._log.failure("the ledger fails; what is not kept is not released")
+                self._is_failing = True
+                return False
+            if self._is_failing:
+                self._is_failing = False
+                self._log.info("the ledger can be written again")
+            return True
+
+    def rest(self) -> None:
+        """Do what the ledger has to do from time to time."""
+        with self._turn:
+            if self._ledger is None:
+                return
+            try:
+                self._ledger.rest()
+            except Exception:
+                if not self._is_head_failing:
+                    self._log.failure("heads of the ledger cannot be written")
+                self._is_head_failing = True
+            else:
+                self._is_head_failing = False
+
+    def close(self) -> None:
+        """Close the ledger."""
+        with self._turn:
+            if self._ledger is not None:
+                try:
+                    self._ledger.close()
+                except Exception:
+                    self._log.failure("the ledger did not close cleanly")
+                self._ledger = None
 
 
 class Issuer:
@@ -138,24 +182,22 @@ class Issuer:
         self._reactor = reactor
         self._authority = authority
         self._read_clock = read_clock
-        self._open_ledger = open_ledger
-        self._recording: Channel[_Signed] = Channel()
+        self._recorder = Recorder(open_ledger)
         lanes: dict[int, Channel[_Work]] = {id(key): Channel() for key in keys.values()}
         self._lanes = {name: lanes[id(key)] for name, key in keys.items()}
         self._threads = [
-            Thread(target=self._sign, args=(key, lanes[id(key)]), name=f"lane-{name}")
+            Thread(target=self._serve, args=(key, lanes[id(key)]), name=f"lane-{name}-{turn}")
             for name, key in {id(key): (name, key) for name, key in keys.items()}.values()
+            for turn in range(THREADS_PER_LANE)
         ]
-        self._recorder = Thread(target=self._record, name="recorder")
         self._queued = 0
         self._queued_of: Counter[Channel[_Work]] = Counter()
-        self._is_ledger_failing = False
-        self._is_head_failing = False
         self._is_closed = False
 
     def start(self) -> None:
-        """Start the threads."""
-        for thread in (*self._threads, self._recorder):
+        """Open the ledger, or say that it fails, and start the threads."""
+        self._recorder.keep(())
+        for thread in self._threads:
             thread.start()
 
     def close(self) -> None:
@@ -168,8 +210,7 @@ class Issuer:
             lane.close()
         for thread in self._threads:
             thread.join()
-        self._recording.close()
-        self._recorder.join()
+        self._recorder.close()
 
     def submit(self, asks: Sequence[StampAsk], done: Callable[[Sequence[bytes]], None]) -> None:
         """Answer every ask; `done` gets the TimeStampResp octets in the same order."""
@@ -201,73 +242,32 @@ class Issuer:
         for profile, items in work.items():
             self._lanes[profile].put(items)
 
-    def _sign(self, key: SigningKey, lane: Channel[_Work]) -> None:
-        while (works := lane.take(LANE_BATCH)) is not None:
-            try:
-                signatures = key.sign_many([work.prepared.signed_attributes for work in works])
-                signed = [
-                    _Signed(
-                        work.job,
-                        work.index,
-                        work.prepared.response(signature),
-                        work.prepared.record(signature, work.client),
-                    )
-                    for work, signature in zip(works, signatures, strict=True)
-                ]
-            except Exception:
-                self._log.failure("a batch could not be signed")
-                self._release([(work.job, work.index, _NOT_SIGNED) for work in works])
-            else:
-                self._recording.put(signed)
+    def _serve(self, key: SigningKey, lane: Channel[_Work]) -> None:
+        """Sign and record batch after batch; the life of one thread."""
+        while (works := lane.take(LANE_BATCH, timeout_s=1.0)) is not None:
+            if works:
+                self._release(self._answer(key, works))
+            self._recorder.rest()
 
-    def _record(self) -> None:
-        ledger = self._opened()
-        while (signed := self._recording.take(RECORD_BATCH, timeout_s=1.0)) is not None:
-            ledger = ledger or self._opened()
-            if ledger is None:
-                self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
-            else:
-                self._keep(ledger, signed)
-        if ledger is not None:
-            try:
-                ledger.close()
-            except Exception:
-                self._log.failure("the ledger did not close cleanly")
-
-    def _opened(self) -> StampLedger | None:
+    def _answer(self, key: SigningKey, works: Sequence[_Work]) -> list[tuple[_Job, int, bytes]]:
+        """Give each work its answer, a token's once it is durable."""
         try:
-            return self._open_ledger()
+            signatures = key.sign_many([work.prepared.signed_attributes for work in works])
+            signed = list(zip(works, signatures, strict=True))
+            answers = [
+                (work.job, work.index, work.prepared.response(signature))
+                for work, signature in signed
+            ]
+            stamps = [work.prepared.record(signature, work.client) for work, signature in signed]
         except Exception:
-            self._log.failure("the ledger cannot be opened; nothing is released")
-            return None
-
-    def _keep(self, ledger: StampLedger, signed: Sequence[_Signed]) -> None:
-        try:
-            if signed:
-                ledger.keep([item.stamp for item in signed])
-        except Exception:
-            # Said once: a full disk fails thousands of batches, and has no room for a log of them.
-            if not self._is_ledger_failing:
-                self._log.failure("the ledger cannot be written; what is not kept is not released")
-            self._is_ledger_failing = True
-            self._release([(item.job, item.index, _NOT_KEPT) for item in signed])
-        else:
-            if signed and self._is_ledger_failing:
-                self._is_ledger_failing = False
-                self._log.info("the ledger can be written again")
-            self._release([(item.job, item.index, item.response) for item in signed])
-        try:
-            ledger.rest()
-        except Exception:
-            if not self._is_head_failing:
-                self._log.failure("heads of the ledger cannot be written")
-            self._is_head_failing = True
-        else:
-            self._is_head_failing = False
+            self._log.failure("a batch could not be signed")
+            return [(work.job, work.index, _NOT_SIGNED) for work in works]
+        if self._recorder.keep(stamps):
+            return answers
+        return [(work.job, work.index, _NOT_KEPT) for work in works]
 
     def _release(self, answers: list[tuple[_Job, int, bytes]]) -> None:
-        if answers:
-            self._reactor.callFromThread(self._deliver, answers)
+        self._reactor.callFromThread(self._deliver, answers)
 
     def _deliver(self, answers: list[tuple[_Job, int, bytes]]) -> None:
         self._queued -= len(answers)

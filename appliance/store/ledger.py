@@ -55,7 +55,7 @@ class _Active:
 
 
 class Ledger:
-    """One folder's ledger, open for its one writer, used in the thread that opened it alone.
+    """One folder's ledger, open for its one writer, used by one thread at a time.
 
     `append` is the hot path; `keep_head` is called after each batch and from a timer.  A batch is
     whole or absent, whatever fails.  When a segment is full the next append signs its last head,

@@ -123,9 +123,9 @@ def create_segment(folder: Path, meta: Meta) -> None:
 def open_for_append(path: Path) -> sqlite3.Connection:
     """Open the active segment as its one writer: WAL, each commit durable when it returns.
 
-    The connection stays in the thread that opened it (sqlite3 checks).
+    The connection is used by one thread at a time; its owner sees to that.
     """
-    connection = sqlite3.connect(path, isolation_level=None, timeout=1)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=1, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")

@@ -9,7 +9,7 @@ from kit.logs import logged
 from twisted.logger import LogLevel
 
 from appliance.asn1.tsp import PKIStatus
-from appliance.services.issuing import LANE_LIMIT
+from appliance.services.issuing import LANE_LIMIT, THREADS_PER_LANE
 from appliance.services.messages import StampAsk
 from appliance.timing.trusted import NoTime
 
@@ -136,7 +136,7 @@ def test_a_ledger_that_cannot_be_opened_is_opened_later() -> None:
         world.submit("sm2")
         assert are_granted(list(world.wait(2)[1]))
         world.issuer.stop()
-    assert [event["log_level"] for event in events] == [LogLevel.critical] * 2
+    assert [event["log_level"] for event in events] == [LogLevel.critical]
     assert world.ledger.is_closed
 
 
@@ -190,9 +190,19 @@ def test_a_batch_over_two_keys_waits_for_both() -> None:
         assert are_granted(list(world.wait()[0]))
 
 
-def test_profiles_of_one_key_are_signed_one_after_the_other() -> None:
-    names = {thread.name for thread in World().issuer._threads}
-    assert len(names) == 2
+def test_profiles_of_one_key_share_its_lane() -> None:
+    assert len(World().issuer._threads) == 2 * THREADS_PER_LANE
+
+
+def test_a_key_signs_one_batch_while_the_ledger_keeps_another() -> None:
+    with running() as world:
+        world.ledger.gate.clear()
+        world.submit("sm2")
+        assert world.sm2.at_work.acquire(timeout=GUARD_S)
+        world.submit("sm2")
+        assert world.sm2.at_work.acquire(timeout=GUARD_S)
+        world.ledger.gate.set()
+        assert are_granted([each for responses in world.wait(2) for each in responses])
 
 
 # --- limits and the end ---------------------------------------------------------------------------

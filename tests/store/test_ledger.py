@@ -246,19 +246,12 @@ def test_the_lock_goes_with_a_failed_opening(tmp_path):
     open_ledger(tmp_path).close()
 
 
-def test_another_thread_may_not_use_the_ledger(ledger):
-    raised = []
-
-    def use():
-        try:
-            ledger.append(entries(1, 1))
-        except Fault as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=use)
-    thread.start()
-    thread.join()
-    assert len(raised) == 1
+def test_threads_may_take_turns(ledger):
+    for first in (1, 3):
+        thread = threading.Thread(target=ledger.append, args=(entries(first, 2),))
+        thread.start()
+        thread.join()
+        assert ledger.last()[0] == first + 1
 
 
 def test_a_head_is_kept_when_rows_wait_a_second(ledger):
