@@ -12,8 +12,8 @@ from kit.polling import wait_until
 from kit.procfs import descriptors, disk_octets, pss_kib
 
 GUARD_S = 20.0
-MEMORY_KIB = {"front": 24 * 1024, "signer": 24 * 1024, "timed": 1024, "supervisor": 1024}
-"""By how much each role may grow in one scenario, the good client's share included."""
+MEMORY_KIB = {"front": 48 * 1024, "signer": 24 * 1024, "timed": 1024, "supervisor": 1024}
+"""By how much each role may grow in one scenario: unfinished questions may take 32 MiB."""
 DISK_OCTETS = 24 * 1024 * 1024
 """What a scenario may leave on disk: rows of tokens that were rightly asked for, and no more."""
 ANSWERS = 10

@@ -1,5 +1,6 @@
 """What hostile clients do to the HTTP port."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -19,7 +20,7 @@ BUFFERS_OCTETS = 16 * 1024 * 1024
 
 def statuses(line: Line) -> list[int]:
     """Give the status of every answer a line heard."""
-    return [int(part[:3]) for part in line.heard.split(b"HTTP/1.1 ")[1:]]
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", line.heard)]
 
 
 def has_answered(lines: list[Line], count: int) -> Callable[[], bool]:
@@ -101,3 +102,32 @@ def test_a_flood_for_a_slow_key_leaves_the_others_alone(attacker: Attacker) -> N
     for line in lines:
         line.send(http_request(make_query(), "/tsa/rsa") * 100)
     keep_up(lines, has_answered(lines, 10))
+
+
+def test_questions_too_large_for_all_of_them_share_one_budget(attacker: Attacker) -> None:
+    lines = attacker.connect(attacker.http_port, ATTACKERS)
+    head = b"POST /tsa/verify HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\n"
+    head += b"Content-Length: 16000000\r\n\r\n"
+    starts = [b'{"token": "', b'{"document": "', b'{"document": "\\u0041', b" ", b"[", b'{"a":']
+    filling = [b"QUFB" * 16384, b"QUFB" * 16384, b"\\u0041" * 8192, b" " * 65536, b"[" * 65536]
+
+    def drip(line: Line, turn: int) -> bytes:
+        kind = lines.index(line) % len(starts)
+        return head + starts[kind] if not turn else filling[kind % len(filling)]
+
+    keep_up(lines, all_over(lines), drip=drip, pause_s=0.01)
+    assert {status for line in lines for status in statuses(line)} <= {400, 408, 413, 503}
+
+
+def test_json_that_nests_without_end_is_a_bad_request(attacker: Attacker) -> None:
+    head = b"POST /tsa/%s HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\n"
+    texts = [opening * 50_000 for opening in (b"[", b'{"token":', b'{"a":', b'{"certificates":[')]
+    for path in (b"verify", b"stf/CreateTSRequest", b"stf/VerifyTSValidity"):
+        for text in texts:
+            (line,) = attacker.connect(attacker.http_port)
+            octets = head % path + b"Content-Length: %d\r\n\r\n" % len(text) + text
+            while octets and not line.is_over:
+                octets = octets[line.send(octets) :]
+                line.listen()
+            keep_up([line], lambda line=line: line.is_over or statuses(line))
+            assert set(statuses(line)) <= {400, 404, 413}
