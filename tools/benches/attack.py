@@ -18,14 +18,14 @@ from collections.abc import Iterator
 import attrs
 
 SOURCE = "127.0.0.2"
-ROUNDS_PER_S = 10
+ROUNDS_PER_S = 50
 DRIPPING = 100
 """Lines of each kind that send an octet or a field each second: heads, bodies, messages."""
 DEAF = 4
 """Lines of each kind that send requests and never read an answer."""
-REQUESTS_PER_ROUND = 20
-BOMBS_PER_ROUND = 5
-TOUCHES_PER_ROUND = 5
+REQUESTS_PER_ROUND = 4
+BOMBS_PER_ROUND = 1
+TOUCHES_PER_ROUND = 1
 
 _HEAD = b"POST /tsa HTTP/1.1\r\nHost: box\r\nContent-Type: application/timestamp-query\r\n"
 _BOMB = b"\x30\x80" * 2048
@@ -88,7 +88,7 @@ class _Siege:
             self._go_on(line)
 
     def round(self, number: int) -> None:
-        """Let a tenth of the lines drip and the deaf ask; drop bombs and garbage on new ones."""
+        """Let some of the lines drip and the deaf ask; drop bombs and garbage on new ones."""
         for line in (*self._dripping[number % ROUNDS_PER_S :: ROUNDS_PER_S], *self._deaf):
             self._go_on(line)
         http_port, _ = self._ports
