@@ -9,8 +9,8 @@ from kit import native_build, sm2_reference
 from kit.sm2_standard import N, P
 
 VECTOR = json.loads((native_build.ROOT / "tests" / "vectors" / "sm2_gbt_32918_5.json").read_text())
-EDGES = [1, 2, 3, 31, 32, 33, 63, 64, 2**251, 2**252 - 1, 2**255, 2**256 - 2**224 - 1, N - 3]
-SCALARS = [*EDGES, N - 2, N - 1]
+EDGES = [1, 2, 3, 63, 64, 127, 128, 129, 255, 256, 2**252 - 1, 2**252, 2**255, 2**256 - 2**224 - 1]
+SCALARS = [*EDGES, N - 256, N - 255, N - 129, N - 128, N - 127, N - 93, N - 3, N - 2, N - 1]
 ELEMENTS = [0, 1, 2, 2**32, 2**64 - 1, 2**128, 2**192 - 1, 2**224, P - 2**64, P - 2, P - 1]
 
 
@@ -164,6 +164,15 @@ def test_a_group_with_one_wrong_signature_is_a_fault(ask, count, how):
 @pytest.mark.parametrize("how", ["off-curve", "commitment", "negated"])
 def test_a_batch_with_one_wrong_commitment_is_a_fault(ask, how):
     assert ask(f"tamper 64 0 {how}", f"tamper 64 33 {how}", f"tamper 8 7 {how}") == ["fault"] * 3
+
+
+def test_a_batch_whose_random_factors_are_all_alike_is_checked_all_the_same(ask):
+    commands = [f"tamper 64 5 {how}" for how in ("none", "s", "commitment", "none")]
+    assert ask("entropy constant", *commands)[1:] == ["ok", "fault", "fault", "ok"]
+
+
+def test_a_batch_with_one_commitment_twice_is_a_fault_where_the_two_meet(ask):
+    assert ask("entropy constant", "tamper 64 3 twin")[1:] == ["fault"]
 
 
 @pytest.mark.parametrize("count", GROUPS)

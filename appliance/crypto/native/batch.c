@@ -12,7 +12,10 @@
 #define STRIDE (POWERS + 1)
 #define BUCKETS (BLOCKS * POWERS)
 
-/* Bucket b holds item[start[b]] and the count[b] - 1 behind it; their sum comes to be the first of them. */
+/* With fewer sums than this to share it, an inversion (3.5 us) costs more than affine sums save. */
+#define WORTH_INVERTING 50
+
+/* Bucket b holds item[start[b]] and the count[b] - 1 behind it. */
 typedef struct {
     affine item[BLOCKS * BATCH_MAX];
     unsigned start[BUCKETS], count[BUCKETS];
@@ -90,7 +93,8 @@ static void add_given_inverse(affine *a, const affine *b, const field *inverse)
 }
 
 /* Halve every bucket: add its upper half to its lower one, all with one inversion.  Returns how many sums
- * that were, or -1 when the points of a sum have the same x, which honest commitments never do. */
+ * that were, 0 when it is not worth doing, or -1 when the points of a sum have the same x, which honest
+ * commitments never do. */
 static int halve(buckets *all)
 {
     field products[BLOCKS * BATCH_MAX / 2 + 1] = {field_one}, inverse, difference, each;
@@ -102,6 +106,8 @@ static int halve(buckets *all)
             field_mul(&products[sums + 1], &products[sums], &difference);
         }
     }
+    if (sums < WORTH_INVERTING)
+        return 0;
     if (field_is_zero(&products[sums]))
         return -1;
     field_invert(&inverse, &products[sums]);
@@ -131,8 +137,8 @@ static int subtract_multiples(point *total, size_t n, const affine points[], con
     for (int at = STRIDE * BLOCKS - 2; at >= 0; at--) {
         int b = at - at / STRIDE;
         point_double(total, total);
-        if (at % STRIDE < POWERS && all.count[b] > 0)
-            point_add_affine_public(total, &all.item[all.start[b]], 0);
+        for (unsigned i = 0; at % STRIDE < POWERS && i < all.count[b]; i++)
+            point_add_affine_public(total, &all.item[all.start[b] + i]);
     }
     return 1;
 }
@@ -150,7 +156,8 @@ int sm2_verify_batch(const comb *table, size_t n, const uint8_t digests[][32], c
 {
     word bits[BATCH_MAX];
     scalar of_generator = {{0}}, of_public = {{0}};
-    point sum;
+    point multiples;
+    running sum;
     if (draw_entropy(bits, n * sizeof bits[0]) != 0)
         return -1;
     PUBLIC(bits, n * sizeof bits[0]);
@@ -168,9 +175,10 @@ int sm2_verify_batch(const comb *table, size_t n, const uint8_t digests[][32], c
     }
     scalar_to_montgomery(&of_generator, &of_generator);
     scalar_to_montgomery(&of_public, &of_public);
-    if (!subtract_multiples(&sum, n, commitments, bits))
+    if (!subtract_multiples(&multiples, n, commitments, bits))
         return 0;
+    running_from_point(&sum, &multiples);
     comb_add_public(&sum, &comb_generator, &of_generator);
     comb_add_public(&sum, table, &of_public);
-    return field_is_zero(&sum.z) != 0;
+    return field_is_zero(&sum.zz) != 0;
 }

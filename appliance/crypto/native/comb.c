@@ -22,14 +22,14 @@ typedef int32_t count __attribute__((vector_size(LANE_OCTETS)));
 
 comb comb_generator __attribute__((aligned(64)));
 
-/* Row after row of `table`, as projective points, from 1 and 2 times the base of each row. */
-static void add_up(point multiples[], const affine bases[])
+/* Row after row of a table, from 1 and 2 times the base of each row. */
+static void add_up(running multiples[], const affine bases[])
 {
     for (int j = 0; j < COMB_ROWS; j++, multiples += COMB_COLUMNS, bases += 2) {
-        multiples[0] = (point){bases[0].x, bases[0].y, field_one};
+        running_from_affine(&multiples[0], &bases[0]);
         for (int i = 1; i < COMB_COLUMNS; i++) {
             multiples[i] = multiples[i - 1];
-            point_add_affine_public(&multiples[i], &bases[1], 0);
+            running_add_public(&multiples[i], &bases[1], 0);
         }
     }
 }
@@ -37,20 +37,20 @@ static void add_up(point multiples[], const affine bases[])
 int comb_fill(comb *table, const affine *p)
 {
     enum { ENTRIES = COMB_ROWS * COMB_COLUMNS, BASES = 2 * COMB_ROWS };
-    point powers[BASES], *multiples = malloc(ENTRIES * sizeof *multiples);
     affine bases[BASES];
+    running *multiples = malloc(ENTRIES * sizeof *multiples);
     field *products = malloc(ENTRIES * sizeof *products);
     int result = multiples != NULL && products != NULL ? 0 : -1;
     if (result == 0) {
         point power = {p->x, p->y, field_one};
         for (int i = 0; i < COMB_WIDTH * COMB_ROWS; i++) {
             if (i % COMB_WIDTH < 2)
-                powers[i / COMB_WIDTH * 2 + i % COMB_WIDTH] = power;
+                running_from_point(&multiples[i / COMB_WIDTH * 2 + i % COMB_WIDTH], &power);
             point_double(&power, &power);
         }
-        point_normalise(bases, powers, products, BASES);
+        running_normalise(bases, multiples, products, BASES);
         add_up(multiples, bases);
-        point_normalise(&table->row[0][0], multiples, products, ENTRIES);
+        running_normalise(&table->row[0][0], multiples, products, ENTRIES);
     }
     free(multiples);
     free(products);
@@ -118,7 +118,7 @@ static inline void scan(affine *out, const affine row[COMB_COLUMNS], word column
  * differ by n or add up to n, both below 2^257; as n is odd, j would be 0.  There a + b is k, below n, and
  * a - b = n would mean b = (k - n) / 2, while b = (k mod 256) - 128: then b is 93 modulo 256, hence
  * positive, and k above n. */
-void comb_multiply(point out[], const scalar k[], size_t n)
+void comb_multiply(running out[], const scalar k[], size_t n)
 {
     scalar odd[COMB_MULTIPLY_MAX];
     word even[COMB_MULTIPLY_MAX];
@@ -130,20 +130,20 @@ void comb_multiply(point out[], const scalar k[], size_t n)
             word negative, column = digit_of(odd[i].w, j, &negative);
             scan(&entry, comb_generator.row[j], column, negative ^ even[i]);
             if (j == COMB_ROWS - 1)
-                out[i] = (point){entry.x, entry.y, field_one};
+                running_from_affine(&out[i], &entry);
             else
-                point_add_affine(&out[i], &entry);
+                running_add(&out[i], &entry);
         }
     wipe(odd, sizeof odd);
     wipe(even, sizeof even);
 }
 
-void comb_add_public(point *acc, const comb *table, const scalar *k)
+void comb_add_public(running *acc, const comb *table, const scalar *k)
 {
     scalar odd;
     word even = make_odd(&odd, k);
     for (int j = COMB_ROWS - 1; j >= 0; j--) {
         word negative, column = digit_of(odd.w, j, &negative);
-        point_add_affine_public(acc, &table->row[j][column], (negative ^ even) != 0);
+        running_add_public(acc, &table->row[j][column], (negative ^ even) != 0);
     }
 }

@@ -30,6 +30,12 @@ void field_write(uint8_t octets[32], const field *a);
 void field_from_plain(field *out, const word plain[4]);
 void field_to_plain(word plain[4], const field *a);
 
+#ifdef SHIYIN_INTRINSICS
+
+#include "field_x86.h"
+
+#else
+
 static inline void field_add(field *out, const field *a, const field *b)
 {
     word sum[4];
@@ -44,6 +50,8 @@ static inline void field_sub(field *out, const field *a, const field *b)
     const word back[4] = {mask, mask & 0xFFFFFFFF00000000, mask, mask & 0xFFFFFFFEFFFFFFFF};
     add_256(out->w, difference, back);
 }
+
+#endif
 
 /* out = a / 2: an odd a becomes even by p, and the sum may have 257 bits. */
 static inline void field_halve(field *out, const field *a)

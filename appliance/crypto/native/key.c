@@ -8,7 +8,7 @@
 static const char DEFAULT_ID[] = "1234567812345678"; /* GM/T 0009-2012 clause 10 */
 
 /* Put d and (1 + d)^-1 into the secret pages; returns 1 when 1 <= d <= n-2, which alone becomes known. */
-static word take(sm2_secret *secret, const uint8_t d[32])
+STEP static word take(sm2_secret *secret, const uint8_t d[32])
 {
     const scalar one = {{1, 0, 0, 0}};
     scalar next;
@@ -23,13 +23,13 @@ static word take(sm2_secret *secret, const uint8_t d[32])
 }
 
 /* Compute what all may know: P = d * G, its Z and its table. */
-static sm2_status publish(sm2_key *key)
+STEP static sm2_status publish(sm2_key *key)
 {
-    point product;
+    running product;
     field scratch;
     affine p;
     comb_multiply(&product, &key->secret->d, 1);
-    point_normalise(&p, &product, &scratch, 1);
+    running_normalise(&p, &product, &scratch, 1);
     wipe(&product, sizeof product);
     wipe(&scratch, sizeof scratch);
     PUBLIC(&p, sizeof p);

@@ -62,7 +62,7 @@ void point_double(point *out, const point *a)
     field_sub(&out->y, &s, &y);
 }
 
-/* The end of every addition, from U1, S1 (the first point brought to common Z), H = U2 - U1 and
+/* The end of an addition of points, from U1, S1 (the first point brought to common Z), H = U2 - U1 and
  * R = S2 - S1: X3 = R^2 - H^3 - 2 U1 H^2, Y3 = R (U1 H^2 - X3) - S1 H^3.  Z3 is the caller's. */
 static inline void finish_addition(point *out, const field *u1, const field *s1, const field *h, const field *r)
 {
@@ -92,56 +92,104 @@ static inline void compare_affine(field *h, field *r, const point *acc, const af
     field_sub(r, r, &acc->y);
 }
 
-void point_add_affine(point *acc, const affine *q)
+void running_from_point(running *out, const point *a)
 {
-    field h, r;
-    compare_affine(&h, &r, acc, q);
-    field_mul(&acc->z, &acc->z, &h);
-    finish_addition(acc, &acc->x, &acc->y, &h, &r);
+    *out = (running){.x = a->x, .y = a->y};
+    field_sqr(&out->zz, &a->z);
+    field_mul(&out->zzz, &out->zz, &a->z);
 }
 
-void point_normalise(affine *out, const point *in, field *products, size_t n)
+void running_from_affine(running *out, const affine *a)
 {
-    field inverse, zi, zi2;
-    products[0] = in[0].z;
-    for (size_t i = 1; i < n; i++)
-        field_mul(&products[i], &products[i - 1], &in[i].z);
+    *out = (running){a->x, a->y, field_one, field_one};
+}
+
+/* The end of madd-2008-s of the Explicit-Formulas Database (8M + 2S), from H = x ZZ - X and R = y ZZZ - Y. */
+static inline void finish_running(running *acc, const field *h, const field *r)
+{
+    field hh, hhh, v, x;
+    field_sqr(&hh, h);
+    field_mul(&hhh, &hh, h);
+    field_mul(&v, &acc->x, &hh);
+    field_mul(&acc->zz, &acc->zz, &hh);
+    field_mul(&acc->zzz, &acc->zzz, &hhh);
+    field_mul(&hh, &acc->y, &hhh);
+    field_sqr(&x, r);
+    field_sub(&x, &x, &hhh);
+    field_sub(&x, &x, &v);
+    field_sub(&acc->x, &x, &v);
+    field_sub(&v, &v, &acc->x);
+    field_mul(&v, &v, r);
+    field_sub(&acc->y, &v, &hh);
+}
+
+void running_add(running *acc, const affine *q)
+{
+    field h, r;
+    field_mul(&h, &q->x, &acc->zz);
+    field_mul(&r, &q->y, &acc->zzz);
+    field_sub(&h, &h, &acc->x);
+    field_sub(&r, &r, &acc->y);
+    finish_running(acc, &h, &r);
+}
+
+void running_normalise(affine *out, const running *in, field *products, size_t n)
+{
+    field inverse, i, t;
+    products[0] = in[0].zzz;
+    for (size_t at = 1; at < n; at++)
+        field_mul(&products[at], &products[at - 1], &in[at].zzz);
     field_invert(&inverse, &products[n - 1]);
-    for (size_t i = n; i-- > 0;) {
-        if (i > 0)
-            field_mul(&zi, &inverse, &products[i - 1]);
+    for (size_t at = n; at-- > 0;) {
+        if (at > 0)
+            field_mul(&i, &inverse, &products[at - 1]);
         else
-            zi = inverse;
-        field_mul(&inverse, &inverse, &in[i].z);
-        field_sqr(&zi2, &zi);
-        field_mul(&out[i].x, &in[i].x, &zi2);
-        field_mul(&zi2, &zi2, &zi);
-        field_mul(&out[i].y, &in[i].y, &zi2);
+            i = inverse;
+        field_mul(&inverse, &inverse, &in[at].zzz);
+        field_mul(&out[at].y, &in[at].y, &i);
+        field_mul(&t, &in[at].zz, &i); /* (ZZ / ZZZ)^2 = 1 / ZZ */
+        field_sqr(&t, &t);
+        field_mul(&out[at].x, &in[at].x, &t);
     }
 }
 
-void point_add_affine_public(point *acc, const affine *q, int negative)
+void running_add_public(running *acc, const affine *q, int negative)
 {
     field h, r;
     affine term = *q;
     if (negative)
         field_sub(&term.y, &(field){{0}}, &q->y);
+    if (field_is_zero(&acc->zz)) {
+        running_from_affine(acc, &term);
+        return;
+    }
+    field_mul(&h, &term.x, &acc->zz);
+    field_mul(&r, &term.y, &acc->zzz);
+    field_sub(&h, &h, &acc->x);
+    field_sub(&r, &r, &acc->y);
+    if (field_is_zero(&h) && field_is_zero(&r)) {
+        point twice = {term.x, term.y, field_one};
+        point_double(&twice, &twice);
+        running_from_point(acc, &twice);
+        return;
+    }
+    finish_running(acc, &h, &r); /* gives ZZ = 0 for opposite points */
+}
+
+void point_add_affine_public(point *acc, const affine *q)
+{
+    field h, r;
     if (field_is_zero(&acc->z)) {
-        *acc = (point){term.x, term.y, field_one};
+        *acc = (point){q->x, q->y, field_one};
         return;
     }
-    compare_affine(&h, &r, acc, &term);
-    if (field_is_zero(&h)) {
-        if (field_is_zero(&r))
-            point_double(acc, acc);
-        else
-            *acc = point_infinity;
+    compare_affine(&h, &r, acc, q);
+    if (field_is_zero(&h) && field_is_zero(&r)) {
+        point_double(acc, acc);
         return;
     }
-    point sum;
-    finish_addition(&sum, &acc->x, &acc->y, &h, &r);
-    field_mul(&sum.z, &acc->z, &h);
-    *acc = sum;
+    field_mul(&acc->z, &acc->z, &h); /* 0 for opposite points */
+    finish_addition(acc, &acc->x, &acc->y, &h, &r);
 }
 
 void point_add_public(point *acc, const point *q)
@@ -163,18 +211,13 @@ void point_add_public(point *acc, const point *q)
     field_mul(&r, &q->y, &z1);
     field_sub(&h, &h, &u1);
     field_sub(&r, &r, &s1);
-    if (field_is_zero(&h)) {
-        if (field_is_zero(&r))
-            point_double(acc, acc);
-        else
-            *acc = point_infinity;
+    if (field_is_zero(&h) && field_is_zero(&r)) {
+        point_double(acc, acc);
         return;
     }
-    point sum;
-    finish_addition(&sum, &u1, &s1, &h, &r);
-    field_mul(&sum.z, &acc->z, &q->z);
-    field_mul(&sum.z, &sum.z, &h);
-    *acc = sum;
+    field_mul(&acc->z, &acc->z, &q->z);
+    field_mul(&acc->z, &acc->z, &h); /* 0 for opposite points */
+    finish_addition(acc, &u1, &s1, &h, &r);
 }
 
 #define NAF_WIDTH 5

@@ -11,10 +11,15 @@ typedef struct {
     field x, y;
 } affine;
 
-/* (X / Z^2, Y / Z^3); infinity has Z = 0. */
+/* (X / Z^2, Y / Z^3), for doubling; infinity has Z = 0. */
 typedef struct {
     field x, y, z;
 } point;
+
+/* (X / ZZ, Y / ZZZ) with ZZ^3 = ZZZ^2, for adding affine points; infinity has ZZ = 0. */
+typedef struct {
+    field x, y, zz, zzz;
+} running;
 
 extern const affine point_generator;
 extern const point point_infinity;
@@ -30,17 +35,22 @@ int affine_on_curve(const affine *a);
 
 void point_double(point *out, const point *a);
 
+/* Continue from a point, or from an affine one. */
+void running_from_point(running *out, const point *a);
+void running_from_affine(running *out, const affine *a);
+
 /* acc += q, for an acc that is neither infinity nor q nor -q: this formula does not give those sums. */
-void point_add_affine(point *acc, const affine *q);
+void running_add(running *acc, const affine *q);
 
 /* Bring n points, none of them infinity, to affine form with one inversion; products has n elements of
  * scratch, as secret as the points are. */
-void point_normalise(affine *out, const point *in, field *products, size_t n);
+void running_normalise(affine *out, const running *in, field *products, size_t n);
 
 /* Variable time, for public points -------------------------------------------------------------- */
 
-/* acc += q, for any two points; q is taken with y negated when `negative` is 1. */
-void point_add_affine_public(point *acc, const affine *q, int negative);
+/* acc += q, for any two points; running_add_public takes q with y negated when `negative` is 1. */
+void running_add_public(running *acc, const affine *q, int negative);
+void point_add_affine_public(point *acc, const affine *q);
 void point_add_public(point *acc, const point *q);
 
 /* acc += k * q for a public k below n. */

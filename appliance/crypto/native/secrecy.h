@@ -19,6 +19,9 @@
 /* Zero memory in a way the optimiser keeps. */
 void wipe(void *address, size_t size);
 
+/* A step with a frame of its own, below its caller's: what it leaves there is reached by wipe_stack. */
+#define STEP __attribute__((noinline))
+
 /* Zero the stack below the caller, where the compiler may have spilled secrets of finished calls. */
 void wipe_stack(void);
 

@@ -42,7 +42,7 @@ static void derive_nonce(scalar *nonce, const sm3 *keyed, nonce_input *input)
     wipe(&hash, sizeof hash);
 }
 
-sm2_status sm2_nonces(sm2_key *key, size_t n, const uint8_t digests[][32], scalar nonces[])
+STEP sm2_status sm2_nonces(sm2_key *key, size_t n, const uint8_t digests[][32], scalar nonces[])
 {
     nonce_key shared;
     nonce_input input = {.bits = {0, 0, 2, 0}, .domain = "SM2 nonce"};
@@ -67,10 +67,10 @@ sm2_status sm2_nonces(sm2_key *key, size_t n, const uint8_t digests[][32], scala
 /* The points R = k * G; they become public with the signatures. */
 static void commit(size_t n, const scalar nonces[], affine commitments[])
 {
-    point products[GROUP_MAX];
+    running products[GROUP_MAX];
     field scratch[GROUP_MAX];
     comb_multiply(products, nonces, n);
-    point_normalise(commitments, products, scratch, n);
+    running_normalise(commitments, products, scratch, n);
     PUBLIC(commitments, n * sizeof *commitments);
     wipe(products, sizeof products);
     wipe(scratch, sizeof scratch);
@@ -94,7 +94,7 @@ static int complete(const sm2_secret *secret, const uint8_t e[32], const scalar 
     return refused == 0;
 }
 
-int sm2_make(const sm2_key *key, size_t n, const uint8_t digests[][32], const scalar nonces[],
+STEP int sm2_make(const sm2_key *key, size_t n, const uint8_t digests[][32], const scalar nonces[],
              uint8_t signatures[][64], affine commitments[])
 {
     int usable = 1;

@@ -10,23 +10,22 @@ int signature_read(scalar *r, scalar *s, scalar *t, const uint8_t signature[64])
     return !scalar_is_zero(r) && !scalar_is_zero(s) && !scalar_is_zero(t);
 }
 
-/* Tell whether x == X / Z^2 for a plain x below p, without dividing. */
-static int has_x(const point *sum, const word x[4])
+/* Tell whether x == X / ZZ for a plain x below p, without dividing. */
+static int has_x(const running *sum, const word x[4])
 {
-    field expected, zz;
+    field expected;
     field_from_plain(&expected, x);
-    field_sqr(&zz, &sum->z);
-    field_mul(&expected, &expected, &zz);
+    field_mul(&expected, &expected, &sum->zz);
     return field_equal(&expected, &sum->x) & 1;
 }
 
 /* Tell whether (e + x1) mod n == r for x1 the abscissa of `sum`.  x1 is below p and p < 2n, so it is
  * (r - e) mod n or that plus n. */
-static int commits_to(const point *sum, const scalar *r, const uint8_t e[32])
+static int commits_to(const running *sum, const scalar *r, const uint8_t e[32])
 {
     scalar reduced, x;
     word number[4], above[4], less[4];
-    if (field_is_zero(&sum->z))
+    if (field_is_zero(&sum->zz))
         return 0;
     read_256(number, e);
     scalar_from_number(&reduced, number);
@@ -41,7 +40,7 @@ int sm2_verify_by_table(const comb *table, const uint8_t e[32], const uint8_t si
     scalar r, s, t;
     if (!signature_read(&r, &s, &t, signature))
         return 0;
-    point sum = point_infinity;
+    running sum = {0};
     comb_add_public(&sum, &comb_generator, &s);
     comb_add_public(&sum, table, &t);
     return commits_to(&sum, &r, e);
@@ -52,8 +51,10 @@ static int verify_by_point(const affine *p, const uint8_t e[32], const uint8_t s
     scalar r, s, t;
     if (!signature_read(&r, &s, &t, signature))
         return 0;
-    point sum = point_infinity;
-    point_add_multiple_public(&sum, p, t.w);
+    point multiple = point_infinity;
+    running sum;
+    point_add_multiple_public(&multiple, p, t.w);
+    running_from_point(&sum, &multiple);
     comb_add_public(&sum, &comb_generator, &s);
     return commits_to(&sum, &r, e);
 }

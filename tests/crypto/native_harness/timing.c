@@ -68,14 +68,14 @@ static void sign(void)
 
 static void kg(void)
 {
-    point product;
+    running product;
     comb_multiply(&product, &nonce, 1);
 }
 
 /* The positive control: variable time. */
 static void control(void)
 {
-    point sum = point_infinity;
+    running sum = {0};
     comb_add_public(&sum, &comb_generator, &nonce);
 }
 
