@@ -1,4 +1,4 @@
-"""The SM2 engine on our own C core: the default, about 100,000 signatures a second and core.
+"""The SM2 engine on our own C core: the default, 90,000 signatures a second and core in groups.
 
 The C stands in appliance/crypto/native; what it promises about time, memory and faults is tested in
 tests/crypto (test_constant_time, test_native_core, test_native_module).
