@@ -92,6 +92,17 @@ def test_a_signer_that_stands_still_is_waited_for(tmp_path: Path) -> None:
     judge(state, crowd.tokens)
 
 
+def test_without_fresh_time_nothing_is_issued_until_it_is_back(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with running_box(state) as box, Crowd(box, PROFILES) as crowd:
+        crowd.until_served()
+        with paused(box.pid("timed")):
+            crowd.until_refused()
+            assert crowd.refusals == {TIME_NOT_AVAILABLE}
+        crowd.until_served()
+    judge(state, crowd.tokens)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a state folder whose ledger has a file system of 4 MiB to itself; needs root."""

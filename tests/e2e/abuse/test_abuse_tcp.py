@@ -11,6 +11,7 @@ pytestmark = pytest.mark.e2e
 FINAL_MSG_REP, ERROR_MSG_REP = 5, 6
 ATTACKERS = 40
 MILLION = 1_000_000
+FLOOD = 20_000
 BUFFERS_OCTETS = 16 * 1024 * 1024
 
 
@@ -64,14 +65,21 @@ def test_a_million_pipelined_requests_never_read_stop_at_the_buffers(attacker: A
     keep_up([line], all_over([line]), drip=lambda _line, _turn: b"x", deaf=True)
 
 
-def test_a_flood_of_the_smallest_messages_is_answered_one_by_one(attacker: Attacker) -> None:
+@pytest.mark.parametrize(
+    ("message", "flag"),
+    [(tsa_msg(b""), FINAL_MSG_REP), (b"\0\0\0\5\2\0\0\0\7", ERROR_MSG_REP)],
+    ids=["requests", "polls"],
+)
+def test_a_flood_of_the_smallest_messages_is_answered_one_by_one(
+    attacker: Attacker, message: bytes, flag: int
+) -> None:
     (line,) = attacker.connect(attacker.tcp_port)
-    octets = tsa_msg(b"") * 20_000
+    octets = message * FLOOD
     while octets:
         octets = octets[line.send(octets) :]
         line.listen()
-    keep_up([line], lambda: len(messages(line)) == 20_000)
-    assert set(flags(line)) == {FINAL_MSG_REP}
+    keep_up([line], lambda: len(messages(line)) == FLOOD)
+    assert set(flags(line)) == {flag}
 
 
 def test_half_closed_connections_are_let_go(attacker: Attacker) -> None:
