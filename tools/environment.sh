@@ -76,7 +76,8 @@ make_environment() {
     if ! command -v "${CC:-cc}" >/dev/null 2>&1; then
         say "no C compiler here: SM2 will run on the libcrypto engine, at a tenth of the speed"
     fi
-    pip_install --no-build-isolation --no-deps -e "$ROOT" || exit 1
+    # What setuptools warns of are its plans for other projects' settings.
+    PYTHONWARNINGS=ignore pip_install --no-build-isolation --no-deps -e "$ROOT" || exit 1
     printf '%s' "$wanted" >"$stamp"
     if [ "$1" != requirements.lock ]; then
         make_stamp requirements.lock && printf '%s' "$wanted" >"$stamp"
