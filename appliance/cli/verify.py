@@ -16,7 +16,7 @@ from appliance.cli.stamp import HASH_OIDS, hash_file
 from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_US, Utc
-from appliance.services.host_clock import read_host_clock
+from appliance.services.clocks import read_host_clock
 from appliance.tsp.facts import report_facts
 from appliance.tsp.hashes import HASHES, Imprint, digest_imprint
 from appliance.tsp.report import Verdict

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.host_clock import HostReading, read_host_clock, read_kernel_bound
+from appliance.services.clocks import HostReading, read_host_clock, read_kernel_bound
 from appliance.services.reactor import Clock
 from appliance.store.time_page import TimePageFile
 from appliance.timing.page import VALIDITY_NS, PageSlot

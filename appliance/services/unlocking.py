@@ -15,8 +15,8 @@ from appliance.crypto.api import KeyAlgorithm, SigningKey
 from appliance.crypto.engine import EngineChoice
 from appliance.crypto.sealing import Kek
 from appliance.quantities import NS_PER_US, Utc
+from appliance.services.clocks import read_host_clock
 from appliance.services.commissioning import Commissioner, Identity
-from appliance.services.host_clock import read_host_clock
 from appliance.store.keyfiles import KeyFolder, unlock
 from appliance.tsp.policy import Profile
 from appliance.tsp.template import Digest, SignerCertificate, Template, render_template

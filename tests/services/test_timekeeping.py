@@ -10,8 +10,7 @@ from twisted.internet.task import Clock
 
 from appliance.errors import Fault
 from appliance.quantities import NS_PER_S, Provenance, Utc
-from appliance.services.host_clock import HostReading, read_host_clock, read_kernel_bound
-from appliance.services.time_reading import TimeReader
+from appliance.services.clocks import HostReading, TimeReader, read_host_clock, read_kernel_bound
 from appliance.services.timekeeping import GROWTH_E12, TimePublisher, judge_demo, judge_system
 from appliance.store.time_page import TimePageFile, TimePageReader
 from appliance.timing.page import VALIDITY_NS, PageSlot, choose

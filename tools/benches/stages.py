@@ -16,7 +16,7 @@ from appliance.asn1 import oids
 from appliance.asn1.tsp import encode_request
 from appliance.crypto.engine import choose_engine
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.host_clock import read_host_clock
+from appliance.services.clocks import read_host_clock
 from appliance.services.messages import StampAsk, StampBatch, StampQuestion, StampReplies
 from appliance.services.stamp_ledger import StampLedger
 from appliance.services.unlocking import Unlocked, host_utc, unlock_signer

@@ -17,7 +17,7 @@ from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
-from appliance.services.host_clock import read_host_clock
+from appliance.services.clocks import read_host_clock
 from appliance.services.messages import (
     PROTOCOL_VERSION,
     Hello,

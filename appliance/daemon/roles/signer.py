@@ -19,6 +19,7 @@ from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
 from appliance.services.clients import owner_of
+from appliance.services.clocks import TimeReader
 from appliance.services.issuing import Issuer
 from appliance.services.messages import (
     PROTOCOL_VERSION,
@@ -36,7 +37,6 @@ from appliance.services.polling import PatientIssuer, PollTable
 from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start
-from appliance.services.time_reading import TimeReader
 from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
 from appliance.store.ledger import Ledger
 from appliance.timing.trusted import NoTime

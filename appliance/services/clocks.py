@@ -1,14 +1,18 @@
-"""The host's clock and what the kernel knows of its error: demo time and system time."""
+"""The clocks a role may read: the trusted page, and the host's own with the kernel's doubts."""
 
 from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 
 import attrs
 
 from appliance.errors import Fault
-from appliance.quantities import NS_PER_US
+from appliance.quantities import NS_PER_US, Utc
+from appliance.store.time_page import TimePageReader
+from appliance.timing.reading import PageClock, PageVeto
+from appliance.timing.trusted import NoTime, TrustedTime
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 
@@ -54,3 +58,18 @@ def read_kernel_bound() -> tuple[bool, int]:
     if state < 0:
         raise Fault("adjtimex failed")
     return state != _TIME_ERROR, int(buffer.maxerror) * NS_PER_US
+
+
+class TimeReader:
+    """Reads the page; the signer gives the newest genTime of its ledger and so gets the veto."""
+
+    def __init__(self, path: Path, *, boot_id: bytes, last_gen_time: Utc | None = None) -> None:
+        self._page = TimePageReader(path)
+        self._clock = PageClock(boot_id, None if last_gen_time is None else PageVeto())
+        self._last_gen_time = last_gen_time
+
+    def read(self) -> TrustedTime | NoTime:
+        """Tell the time now, or why it cannot be told."""
+        page = self._page.read()
+        raw_ns = time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+        return self._clock.tell(page, raw_ns, self._last_gen_time)
