@@ -10,7 +10,7 @@ from appliance.asn1.cms import SignedToken, decode_token
 from appliance.asn1.tsp import PKIStatus, decode_response, decode_tst_info
 from appliance.asn1.x509 import decode_certificate
 from appliance.cli.context import Context, Exit, read_file
-from appliance.tsp.facts import algorithm_name, time_facts
+from appliance.tsp.verifying.facts import algorithm_name, time_facts
 
 _TOKEN_LIMIT = 1 << 20
 

@@ -19,7 +19,7 @@ from appliance.asn1.tsp import (
 )
 from appliance.cli.context import Context, Exit, tell
 from appliance.errors import Malformed, NotFound, Refused
-from appliance.tsp.facts import time_facts
+from appliance.tsp.verifying.facts import time_facts
 from appliance.wire.tsp_client import post_query
 
 HASH_OIDS = {

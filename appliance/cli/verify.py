@@ -17,10 +17,10 @@ from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_US, Utc
 from appliance.services.clocks import read_host_clock
-from appliance.tsp.facts import report_facts
 from appliance.tsp.hashes import HASHES, Imprint, digest_imprint
-from appliance.tsp.report import Verdict
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.facts import report_facts
+from appliance.tsp.verifying.report import Verdict
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 _TOKEN_LIMIT = 1 << 20
 _LIST_LIMIT = 2 * crl.MAX_OCTETS

@@ -23,9 +23,9 @@ from appliance.crypto.api import Sm2Engine
 from appliance.errors import Malformed
 from appliance.quantities import Utc
 from appliance.services.reactor import Clock
-from appliance.tsp.facts import report_facts
 from appliance.tsp.hashes import DocumentHash, Imprint, digest_imprint
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.facts import report_facts
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 MAX_LISTS_OCTETS = 1 << 20
 """All lists of one question together: their hash is some 4 ms of the reactor's time."""

@@ -2,6 +2,6 @@
 
 `policy` says what is allowed, `request` judges what was asked, `template` renders tokens,
 `authority` brings them together, `record` is the ledger's copy from which a token is rebuilt,
-`verification` judges tokens, ours and others'.  No keys, no clocks, no sockets: they are
+`verifying` judges tokens, ours and others'.  No keys, no clocks, no sockets: they are
 arguments.
 """

@@ -19,10 +19,10 @@ from appliance.asn1.tsp import PKIFailureInfo, PKIStatus, decode_response, encod
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed, Unavailable
-from appliance.tsp.facts import original_request, precision, source_of_time
 from appliance.tsp.hashes import digest, document_imprint
-from appliance.tsp.report import Reason, Report
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.facts import original_request, precision, source_of_time
+from appliance.tsp.verifying.report import Reason, Report
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 MAX_IN_DATA = 16 << 20
 

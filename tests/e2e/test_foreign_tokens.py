@@ -12,8 +12,8 @@ from appliance.asn1.tsp import decode_request
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.tsp.hashes import document_imprint
-from appliance.tsp.report import Reason, Report, Verdict
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Report, Verdict
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 pytestmark = pytest.mark.e2e
 

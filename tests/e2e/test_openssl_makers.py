@@ -16,8 +16,8 @@ from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.pki.issuing import issue
 from appliance.quantities import Utc
 from appliance.tsp.hashes import document_imprint
-from appliance.tsp.report import Reason, Report, Sm2Id
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Report, Sm2Id
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 
 pytestmark = pytest.mark.e2e
 

@@ -54,7 +54,7 @@ from appliance.store.heads import Head, encode_head
 from appliance.timing.trusted import ClockState, Leap
 from appliance.tsp import record
 from appliance.tsp.authority import Ask, Prepared
-from appliance.tsp.report import Sm2Id
+from appliance.tsp.verifying.report import Sm2Id
 from appliance.wire.tsp_frames import Flag, encode_message
 from fuzz.targets import sealed_key, token
 

@@ -12,7 +12,7 @@ from appliance.asn1.tsp import TSTInfo, encode_tst_info, message_imprint
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine, LibcryptoKey
-from appliance.tsp.report import Sm2Id
+from appliance.tsp.verifying.report import Sm2Id
 from kit.authority import STAMPED_AT, Subject
 
 DOCUMENT = b"a discharge letter"

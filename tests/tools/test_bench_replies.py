@@ -11,7 +11,7 @@ from appliance.asn1.tsp import PKIFailureInfo, decode_request, encode_rejection
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.quantities import Utc
-from appliance.tsp.verification import Trust
+from appliance.tsp.verifying.verification import Trust
 
 SM2 = authority(KeyAlgorithm.SM2)
 OTHER = authority(KeyAlgorithm.P256)

@@ -14,8 +14,8 @@ from appliance.asn1.tsp import encode_request
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.tsp.hashes import digest_imprint
-from appliance.tsp.report import Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Verdict
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 
 ENGINE = LibcryptoEngine()
 

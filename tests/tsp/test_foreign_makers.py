@@ -16,8 +16,8 @@ from appliance.crypto.api import DEFAULT_ID, KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.pki.issuing import issue, spki_of
 from appliance.tsp.hashes import document_imprint
-from appliance.tsp.report import Deviation, Reason, Sm2Id, Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Deviation, Reason, Sm2Id, Verdict
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 
 ENGINE = LibcryptoEngine()
 SM2, P256, RSA = (authority(algorithm) for algorithm in KeyAlgorithm)

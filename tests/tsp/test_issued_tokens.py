@@ -14,10 +14,10 @@ from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.tsp.authority import Ask, Authority, Prepared
 from appliance.tsp.gate import TimeRules
 from appliance.tsp.hashes import HASHES, document_imprint
-from appliance.tsp.report import Reason, Verdict
 from appliance.tsp.serial import SerialSource
 from appliance.tsp.template import SignerCertificate, render_template
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Verdict
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 DOCUMENT = b"a discharge letter"
 NONCE = 77

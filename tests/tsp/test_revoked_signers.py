@@ -10,8 +10,8 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.pki.issuing import CertificateTemplate
 from appliance.tsp.hashes import document_imprint
-from appliance.tsp.report import Reason, Verdict
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Verdict
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 MADE = authority(KeyAlgorithm.SM2)
 TRUST = Trust.under(LibcryptoEngine(), [MADE.root.certificate])

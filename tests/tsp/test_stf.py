@@ -18,7 +18,7 @@ from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.errors import Unavailable
 from appliance.tsp import stf
 from appliance.tsp.stf import Item, StfCode
-from appliance.tsp.verification import Trust
+from appliance.tsp.verifying.verification import Trust
 
 SM2, RSA = authority(KeyAlgorithm.SM2), authority(KeyAlgorithm.RSA)
 TRUST = Trust.under(LibcryptoEngine(), [SM2.root.certificate, RSA.root.certificate])

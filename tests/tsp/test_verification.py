@@ -14,8 +14,8 @@ from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.pki.issuing import CertificateTemplate
 from appliance.quantities import Utc
 from appliance.tsp.hashes import digest_imprint, document_imprint
-from appliance.tsp.report import Reason, Sm2Id, Verdict
-from appliance.tsp.verification import Evidence, Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Sm2Id, Verdict
+from appliance.tsp.verifying.verification import Evidence, Expected, Trust, verify_token
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", KeyAlgorithm)
 P256 = authority(KeyAlgorithm.P256)

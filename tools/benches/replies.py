@@ -28,8 +28,8 @@ from appliance.asn1.tsp import (
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_US
 from appliance.tsp.hashes import digest_imprint
-from appliance.tsp.report import Reason, Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Reason, Verdict
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 from benches.load import Exchange
 
 VERIFY_S = 10.0

@@ -17,7 +17,7 @@ from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.crypto.engine import choose_engine
 from appliance.errors import Refused
-from appliance.tsp.verification import Trust
+from appliance.tsp.verifying.verification import Trust
 from benches.box import Box, running_box
 from benches.figures import NS_PER_MS, Report, note, percentile
 from benches.load import Exchange, Load, Run, join_runs

@@ -26,8 +26,8 @@ from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed
 from appliance.tsp.hashes import digest_imprint
-from appliance.tsp.report import Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.report import Verdict
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 from benches.figures import Report, note
 from benches.load import Exchange, Load
 from benches.processes import cpu_s_by_role

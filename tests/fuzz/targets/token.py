@@ -20,10 +20,10 @@ from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.crypto.native_engine import NativeEngine
 from appliance.errors import Malformed
-from appliance.tsp.facts import report_facts
 from appliance.tsp.hashes import document_imprint
-from appliance.tsp.report import Verdict
-from appliance.tsp.verification import Expected, Trust, verify_token
+from appliance.tsp.verifying.facts import report_facts
+from appliance.tsp.verifying.report import Verdict
+from appliance.tsp.verifying.verification import Expected, Trust, verify_token
 
 ROOTS = FUZZ / "roots.pem"
 EXPECTED = Expected(document_imprint(DOCUMENT))

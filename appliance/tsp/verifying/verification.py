@@ -26,9 +26,9 @@ from appliance.pki.path import PathCache, PathCode, PathResult
 from appliance.pki.revocation import RevocationCode, RevocationLists, RevocationStatus
 from appliance.quantities import Utc
 from appliance.tsp.hashes import Imprint, digest
-from appliance.tsp.report import Deviation, Finding, Reason, Report, Sm2Id
-from appliance.tsp.signature import DEVIATIONS, diagnose_sm2, judge_signature
-from appliance.tsp.signer_certificate import certificate_fault, find_signer
+from appliance.tsp.verifying.report import Deviation, Finding, Reason, Report, Sm2Id
+from appliance.tsp.verifying.signature import DEVIATIONS, diagnose_sm2, judge_signature
+from appliance.tsp.verifying.signer_certificate import certificate_fault, find_signer
 
 _GRANTED = (0, 1)  # granted, grantedWithMods
 

@@ -15,7 +15,7 @@ from appliance.asn1.extensions import KeyUsage
 from appliance.asn1.x509 import Certificate
 from appliance.quantities import Utc
 from appliance.tsp.hashes import digest
-from appliance.tsp.report import Finding, Reason
+from appliance.tsp.verifying.report import Finding, Reason
 
 _REMEMBERED = 512
 _TSA_USAGES = frozenset({KeyUsage.DIGITAL_SIGNATURE, KeyUsage.NON_REPUDIATION})

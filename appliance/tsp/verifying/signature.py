@@ -8,7 +8,7 @@ from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.crypto.verifier import Verification, verify_signature
 from appliance.errors import Malformed
-from appliance.tsp.report import Deviation, Finding, Reason, Sm2Id
+from appliance.tsp.verifying.report import Deviation, Finding, Reason, Sm2Id
 
 _RSA_BY_DIGEST = {
     oids.SHA256: oids.SHA256_WITH_RSA,

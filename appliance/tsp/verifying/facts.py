@@ -13,7 +13,7 @@ from appliance.asn1.names import read_name
 from appliance.asn1.tsp import TSTInfo
 from appliance.errors import Malformed
 from appliance.pki.revocation import RevocationStatus
-from appliance.tsp.report import Report
+from appliance.tsp.verifying.report import Report
 
 _ALGORITHM_NAMES = {
     oids.SM3: "SM3",
