@@ -66,7 +66,11 @@ def unharmed(besieged: Box) -> Iterator[GoodClient]:
         )
     assert client.fault is None
     wait_until(
-        lambda: holdings(besieged).descriptors == before.descriptors,
+        # Fewer will do: when they were first counted a warm-up connection may still have closed.
+        lambda: all(
+            count <= before.descriptors.get(pid, 0)
+            for pid, count in holdings(besieged).descriptors.items()
+        ),
         guard_s=GUARD_S,
         what=f"descriptors as before, {before.descriptors}",
     )
