@@ -46,7 +46,7 @@ from appliance.tsp.serial import START_RANDOM_OCTETS, SerialSource
 from appliance.wire.ipc import FrameProtocol, FrameServer
 
 SWITCH_INTERVAL_S = 0.0005
-"""A lane back from signing wants the interpreter soon: at Python's 5 ms a tenth fewer tokens."""
+"""A lane back from signing wants the interpreter soon; at Python's 5 ms it waits that long."""
 
 _PR_SET_DUMPABLE = 4  # prctl(2)
 
