@@ -30,7 +30,8 @@ class Flag(enum.IntEnum):
 class MessageReader:
     """Cuts a stream into messages; holds at most one that is not complete.
 
-    `fault` tells of a length that no message has, after which nothing is read; empty till then.
+    `fault` tells of a length that no message has, after which nothing is read, or of a message
+    that did not end; empty till then.
     """
 
     __slots__ = ("_buffer", "fault")
@@ -64,6 +65,11 @@ class MessageReader:
             position = stop
         self._buffer = buffer[position:]
         return messages
+
+    def end(self) -> None:
+        """Take the end of the stream, which is a fault amid a message."""
+        if self.is_amid and not self.fault:
+            self.fault = "the stream ended amid a message"
 
 
 def encode_message(flag: Flag, value: bytes) -> bytes:

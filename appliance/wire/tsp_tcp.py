@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import deque
 
 import attrs
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from appliance.asn1.tsp import PKIStatus, encode_status
 from appliance.errors import Malformed
@@ -98,8 +100,12 @@ class _Reply:
         self._connection.answered()
 
 
+@implementer(IHalfCloseableProtocol)
 class TspTcpConnection(Protocol):
-    """One connection: pipelined messages, replies in order, a deadline in every state."""
+    """One connection: pipelined messages, replies in order, a deadline in every state.
+
+    A client may close its direction after its last message and still gets its replies.
+    """
 
     transport: StreamTransport  # type: ignore[assignment]
 
@@ -112,6 +118,7 @@ class TspTcpConnection(Protocol):
         self._pending: deque[_Reply] = deque()
         self._flush_call: DelayedCall | None = None
         self._is_ending = False
+        self._is_half_closed = False
         self._is_reading = True
         self._is_writable = True
 
@@ -132,6 +139,17 @@ class TspTcpConnection(Protocol):
             self._flush_call.cancel()
             self._flush_call = None
         self._factory.closed(self)
+
+    def readConnectionLost(self) -> None:  # noqa: N802  Twisted's name
+        """The client sends no more: answer what it asked, then close."""
+        self._is_half_closed = True
+        self._reader.end()
+        self._take_arrived()
+        self._close_when_done()
+
+    def writeConnectionLost(self) -> None:  # noqa: N802  Twisted's name
+        """Our own direction is closed: nobody can be answered any more."""
+        self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the stream brought, message by message."""
@@ -212,12 +230,16 @@ class TspTcpConnection(Protocol):
         self._send(b"".join(ready))
         if not self._is_ending:
             self._take_arrived()
-        if self._is_ending and not self._pending:
+        self._close_when_done()
+        self._steer()
+
+    def _close_when_done(self) -> None:
+        """Close once no reply is owed and no message can come."""
+        if (self._is_ending or self._is_half_closed) and not self._pending:
+            self._is_ending = True
             # A transport does not close while it has a producer that it told to pause.
             self.transport.unregisterProducer()
             self.transport.loseConnection()
-        else:
-            self._steer()
 
     def _end(self, text: str) -> None:
         """Say why, after the replies that are owed, and close: the stream cannot be read on."""
@@ -229,7 +251,7 @@ class TspTcpConnection(Protocol):
     def _steer(self) -> None:
         """Read only while the peer reads and its pipeline has room."""
         wanted = self._is_writable and len(self._pending) < self._factory.limits.pipeline
-        if wanted != self._is_reading and not self._is_ending:
+        if wanted != self._is_reading and not (self._is_ending or self._is_half_closed):
             self._is_reading = wanted
             if wanted:
                 self.transport.resumeProducing()
