@@ -17,6 +17,9 @@ from appliance.services.clients import source_of
 from appliance.services.reactor import Clock, StreamTransport
 from appliance.wire.addresses import pack_client
 
+LINGER_S = 2.0
+"""How long a client that was refused may take to read why."""
+
 
 @attrs.frozen
 class ConnectionLimits:
@@ -106,6 +109,20 @@ class Door(Factory):
 def is_plain_tcp(transport: StreamTransport) -> bool:
     """Tell whether octets go to a TCP socket as they are."""
     return bool(ITCPTransport.providedBy(transport)) and not ISSLTransport.providedBy(transport)
+
+
+def close_lingering(transport: StreamTransport) -> bool:
+    """Close when all is sent, but go on reading what a refused client still sends.
+
+    Closing at once would reset the connection before it reads why (RFC 9112 9.6).  False where only
+    closing at once is possible; else the owner drops what it hears and aborts after LINGER_S.
+    """
+    if not is_plain_tcp(transport):
+        transport.loseConnection()
+        return False
+    transport.loseWriteConnection()
+    transport.resumeProducing()
+    return True
 
 
 class DirectSender:

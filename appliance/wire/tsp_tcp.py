@@ -20,7 +20,13 @@ from appliance.errors import Malformed
 from appliance.services.messages import PollState
 from appliance.services.reactor import Clock, DelayedCall, StreamTransport
 from appliance.services.timestamping import StampDesk
-from appliance.wire.connections import ConnectionLimits, DirectSender, Door
+from appliance.wire.connections import (
+    LINGER_S,
+    ConnectionLimits,
+    DirectSender,
+    Door,
+    close_lingering,
+)
 from appliance.wire.tsp_frames import (
     Flag,
     MessageReader,
@@ -119,6 +125,7 @@ class TspTcpConnection(Protocol):
         self._flush_call: DelayedCall | None = None
         self._is_ending = False
         self._is_half_closed = False
+        self._is_lingering = False
         self._is_reading = True
         self._is_writable = True
 
@@ -143,13 +150,15 @@ class TspTcpConnection(Protocol):
     def readConnectionLost(self) -> None:  # noqa: N802  Twisted's name
         """The client sends no more: answer what it asked, then close."""
         self._is_half_closed = True
+        if self._is_lingering:
+            self.transport.loseConnection()
+            return
         self._reader.end()
         self._take_arrived()
         self._close_when_done()
 
     def writeConnectionLost(self) -> None:  # noqa: N802  Twisted's name
-        """Our own direction is closed: nobody can be answered any more."""
-        self.transport.loseConnection()
+        """Our own direction is closed, which only lingering does; the client may still read."""
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the stream brought, message by message."""
@@ -235,11 +244,16 @@ class TspTcpConnection(Protocol):
 
     def _close_when_done(self) -> None:
         """Close once no reply is owed and no message can come."""
-        if (self._is_ending or self._is_half_closed) and not self._pending:
-            self._is_ending = True
-            # A transport does not close while it has a producer that it told to pause.
-            self.transport.unregisterProducer()
+        if not (self._is_ending or self._is_half_closed) or self._pending:
+            return
+        self._is_ending = True
+        # A transport does not close while it has a producer that it told to pause.
+        self.transport.unregisterProducer()
+        if self._is_half_closed:
             self.transport.loseConnection()
+        elif close_lingering(self.transport):
+            self._is_lingering = True
+            self.deadline = self._factory.clock.seconds() + LINGER_S
 
     def _end(self, text: str) -> None:
         """Say why, after the replies that are owed, and close: the stream cannot be read on."""

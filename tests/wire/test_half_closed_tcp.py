@@ -1,7 +1,9 @@
-"""Clients of RFC 3161 3.3 that close their direction when they have asked."""
+"""One direction closed: by clients that have asked, by us to those who were refused."""
 
-from kit.tcp import LIMITS, World
+from kit.http import TcpTransport
+from kit.tcp import LIMITS, Client, World
 
+from appliance.wire.connections import LINGER_S
 from appliance.wire.tsp_frames import Flag, encode_message
 from appliance.wire.tsp_tcp import TcpLimits
 
@@ -83,3 +85,65 @@ def test_a_client_that_sends_no_more_and_reads_nothing_is_cut_off() -> None:
     client.connection.pauseProducing()
     world.clock.pump([1.0] * int(LIMITS.write_deadline_s + 1))
     assert client.is_aborted
+
+
+# --- a refused client is left the time to read why ------------------------------------------------
+
+
+def refused(*, with_answer_owed: bool = False) -> tuple[World, Client, TcpTransport]:
+    """Connect over TCP and send a length that no message has."""
+    world = World()
+    transport = TcpTransport()
+    client = world.connect(transport=transport)
+    if with_answer_owed:
+        client.ask(b"owed")
+        world.turn()
+    client.send(bytes(4))
+    world.turn()
+    return world, client, transport
+
+
+def test_a_refused_client_is_heard_out_after_its_error() -> None:
+    world, client, transport = refused()
+    assert client.flags == [Flag.ERROR_MSG_REP]
+    assert transport.is_half_closed
+    assert not client.is_closing
+    assert client.is_read
+    client.ask(b"request")
+    world.turn()
+    assert world.batches == []
+
+
+def test_a_refused_client_is_heard_out_only_after_what_is_owed() -> None:
+    world, client, transport = refused(with_answer_owed=True)
+    assert not transport.is_half_closed
+    world.answer(0)
+    assert client.flags == [Flag.FINAL_MSG_REP, Flag.ERROR_MSG_REP]
+    assert transport.is_half_closed
+
+
+def test_a_refused_client_that_hangs_up_is_gone_at_once() -> None:
+    _, client, _ = refused()
+    client.close_its_direction()
+    assert client.is_closing
+
+
+def test_a_refused_client_that_goes_on_sending_is_cut_off() -> None:
+    world, client, _ = refused()
+    for _ in range(int(LINGER_S) + 1):
+        assert not client.is_aborted
+        client.send(bytes(1000))
+        world.clock.advance(1.0)
+    assert client.is_aborted
+
+
+def test_a_client_that_sends_no_more_is_not_waited_for_after_its_error() -> None:
+    world = World()
+    transport = TcpTransport()
+    client = world.connect(transport=transport)
+    client.send(bytes(4))
+    client.close_its_direction()
+    world.turn()
+    assert client.flags == [Flag.ERROR_MSG_REP]
+    assert client.is_closing
+    assert not transport.is_half_closed
