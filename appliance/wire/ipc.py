@@ -23,6 +23,8 @@ from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
 
 from appliance.services.messages import FRAME_LIMIT, Frame
+from appliance.services.reactor import Clock
+from appliance.services.sparse_log import SparseLog
 
 Incoming = TypeVar("Incoming")
 
@@ -31,6 +33,7 @@ CONNECTION_LIMIT = 128
 
 _encode = msgspec.msgpack.Encoder().encode
 _UCRED = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7), SO_PEERCRED)
+_WHY_CHARACTERS = 200  # msgspec quotes what it refuses, however long
 _LONGEST_PATH = 100  # sun_path holds 108 octets with its terminator
 
 
@@ -38,18 +41,20 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
     """One connection: sends frames, decodes `Incoming`, hangs up on anything else."""
 
     MAX_LENGTH = FRAME_LIMIT
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
         incoming: msgspec.msgpack.Decoder[Incoming],
         received: Callable[[FrameProtocol[Incoming], Incoming], None],
         *,
+        log: SparseLog | None = None,
         opened: Callable[[FrameProtocol[Incoming]], None] | None = None,
         closed: Callable[[FrameProtocol[Incoming]], None] | None = None,
     ) -> None:
         self._incoming = incoming
         self._received = received
+        self._log = log or self._logger
         self._opened = opened
         self._closed = closed
         self.is_open = False
@@ -73,7 +78,8 @@ class FrameProtocol(Int32StringReceiver, Generic[Incoming]):
         try:
             frame = self._incoming.decode(string)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._log.warn("a peer sent what is no frame of its verb set", why=str(error))
+            why = str(error)[:_WHY_CHARACTERS]
+            self._log.warn("a peer sent what is no frame of its verb set", why=why)
             self.abort()
             return
         self._received(self, frame)
@@ -102,11 +108,11 @@ class FrameServer(Factory, Generic[Incoming]):
     """Accepts connections of one verb set from the uids that may use it.
 
     A client that does not read its answers is not read from; a server's own clients always read,
-    or both sides could wait for each other.
+    or both sides could wait for each other.  What a client gone wrong provokes is logged sparsely.
     """
 
     noisy = False
-    _log = Logger()
+    _logger = Logger()
 
     def __init__(
         self,
@@ -115,17 +121,23 @@ class FrameServer(Factory, Generic[Incoming]):
         *,
         hello: Callable[[], Frame],
         allowed_uids: frozenset[int],
+        clock: Clock,
     ) -> None:
         self._incoming = incoming
         self._received = received
         self._hello = hello
         self._allowed_uids = allowed_uids
+        self._log = SparseLog(self._logger, clock)
         self._open: set[FrameProtocol[Incoming]] = set()
 
     def buildProtocol(self, addr: IAddress | None) -> BaseProtocol:  # noqa: ARG002  a Unix peer has no address
         """Make the protocol of one accepted connection."""
         return FrameProtocol(
-            self._incoming, self._received, opened=self._greet, closed=self._open.discard
+            self._incoming,
+            self._received,
+            log=self._log,
+            opened=self._greet,
+            closed=self._open.discard,
         )
 
     def _greet(self, protocol: FrameProtocol[Incoming]) -> None:

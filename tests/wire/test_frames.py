@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.frames import UnixTransport, control_socket, framed, framed_octets
 from kit.logs import logged
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from appliance.services.messages import (
@@ -41,6 +42,7 @@ class Server:
             lambda _line, batch: self.heard.append(batch),
             hello=lambda: HELLO,
             allowed_uids=frozenset({uid}),
+            clock=Clock(),
         )
 
 
@@ -226,6 +228,29 @@ def test_another_uid_is_cut_off_ungreeted_and_unheard() -> None:
     assert peer.transport.value() == b""
     assert peer.heard == []
     assert [event["uid"] for event in events] == [1001]
+
+
+def test_clients_gone_wrong_fill_no_log_however_often_they_come() -> None:
+    server = Server()
+    with logged() as events:
+        for _ in range(300):
+            peers = [
+                Peer(server=server),
+                Peer(server=server),
+                Peer(UnixTransport(uid=1), server=server),
+            ]
+            peers[0].protocol.dataReceived(framed_octets(b"\xc1"))
+            peers[1].protocol.dataReceived(b"\xff\xff\xff\xff")
+            for peer in peers:
+                assert peer.is_cut_off
+                peer.protocol.connectionLost()
+    assert len(events) == 3
+
+
+def test_what_is_quoted_of_a_bad_frame_is_short() -> None:
+    with logged() as events:
+        Peer().protocol.dataReceived(framed_octets(msgspec.msgpack.encode(["x" * 100_000])))
+    assert len(events[0]["why"]) <= 200
 
 
 # --- asking without a reactor ---------------------------------------------------------------------

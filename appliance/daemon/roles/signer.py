@@ -164,12 +164,16 @@ class SignerRole:
         return last_gen_time_us
 
     def _listen(self) -> None:
-        uids = frozenset({0, os.getuid()})
+        uids, clock = frozenset({0, os.getuid()}), self._setting.reactor
         stamp = FrameServer(
-            Decoder(StampQuestion), self._stamp, hello=self._hello, allowed_uids=uids
+            Decoder(StampQuestion), self._stamp, hello=self._hello, allowed_uids=uids, clock=clock
         )
         control = FrameServer(
-            Decoder(ControlQuestion), self._control, hello=self._hello, allowed_uids=uids
+            Decoder(ControlQuestion),
+            self._control,
+            hello=self._hello,
+            allowed_uids=uids,
+            clock=clock,
         )
         for name, factory in (("stamp", stamp), ("control", control)):
             for listener in self._setting.sockets(name):
