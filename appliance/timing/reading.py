@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 
 import attrs
 
-from appliance.quantities import NS_PER_S, NS_PER_US, Utc
+from appliance.quantities import NS_PER_S, NS_PER_US, Provenance, Utc
 from appliance.timing.page import PageSlot, choose
 from appliance.timing.trusted import Leap, NoTime, TrustedTime
 
@@ -61,6 +62,17 @@ class DoubtLimits:
     sound_pages_to_believe: int = 5
 
 
+LIMITS_OF = {
+    Provenance.HARDWARE: DoubtLimits(),
+    Provenance.SIMULATED: DoubtLimits(),
+    # The kernel steers the host's clock against RAW by slewing: up to 500 ppm of frequency (MAXFREQ
+    # in Linux's include/linux/timex.h) and 500 ppm more while adjtime(3) is under way (MAX_TICKADJ
+    # in kernel/time/ntp.c).  Larger corrections, by adjtimex's tick, are steps in disguise.
+    Provenance.SYSTEM: DoubtLimits(rate_ppm=1000),
+}
+"""What the signer still believes of each kind of clock."""
+
+
 @attrs.frozen
 class _Sighting:
     """What a page said of TAI at an instant of the reader's own raw clock."""
@@ -76,8 +88,9 @@ class PageVeto:
     so a lawful step heals by itself and a jumping page never does.
     """
 
-    def __init__(self, limits: DoubtLimits | None = None) -> None:
-        self._limits = limits or DoubtLimits()
+    def __init__(self, limits: Mapping[Provenance, DoubtLimits] = LIMITS_OF) -> None:
+        self._limits_of = limits
+        self._limits = limits[Provenance.HARDWARE]
         self._slot: PageSlot | None = None
         self._previous: _Sighting | None = None
         self._anchor: _Sighting | None = None
@@ -93,6 +106,7 @@ class PageVeto:
         """
         if slot != self._slot:
             self._slot = slot
+            self._limits = self._limits_of[slot.provenance]
             self._settle(self._weigh(slot, time, raw_ns, last_gen_time))
             self._follow(_Sighting(raw_ns, time.tai_ns))
         return self.doubt

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.pages import BOOT_ID, RAW_NS, TAI_NS, page_of, slot
 
-from appliance.quantities import NS_PER_S, Utc
+from appliance.quantities import NS_PER_S, Provenance, Utc
 from appliance.timing.reading import Doubt, DoubtLimits, PageClock, PageVeto, extrapolate
 from appliance.timing.trusted import ClockState, Leap, NoTime, TrustedTime
 
@@ -20,7 +20,7 @@ class Signer:
     """A signer that meets one page a second, read 1 ms after it was written."""
 
     def __init__(self, limits: DoubtLimits | None = None) -> None:
-        self.veto = PageVeto(limits)
+        self.veto = PageVeto(dict.fromkeys(Provenance, limits)) if limits else PageVeto()
         self.sequence = 0
         self.raw_ns = RAW_NS
         self.last_gen_time: Utc | None = None
@@ -119,6 +119,34 @@ def test_a_rate_past_the_limit_is_doubted(ppm):
     signer = Signer(DoubtLimits(jitter_ns=0))
     signer.meet(TAI_NS)
     assert signer.meet(TAI_NS + NS_PER_S + ppm * 1000) is Doubt.RATE
+
+
+@pytest.mark.parametrize(
+    ("provenance", "ppm", "doubt"),
+    [
+        (Provenance.HARDWARE, 200, None),
+        (Provenance.HARDWARE, 201, Doubt.RATE),
+        (Provenance.SIMULATED, 200, None),
+        (Provenance.SIMULATED, 201, Doubt.RATE),
+        (Provenance.SYSTEM, 500, None),
+        (Provenance.SYSTEM, 1000, None),
+        (Provenance.SYSTEM, 1001, Doubt.RATE),
+    ],
+)
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_host_that_slews_is_believed_and_an_oven_that_does_is_not(provenance, ppm, doubt, sign):
+    slewing, claiming = Signer(), Signer()
+    slewing.meet(TAI_NS, provenance=provenance)
+    slewed_ns = NS_PER_S + sign * (ppm * 1000 + DoubtLimits().jitter_ns)
+    assert slewing.meet(TAI_NS + slewed_ns, provenance=provenance) is doubt
+    assert claiming.meet(TAI_NS, provenance=provenance, rate_e12=sign * ppm * 10**6) is doubt
+
+
+def test_the_kind_of_clock_is_judged_anew_with_each_page():
+    signer = Signer()
+    signer.meet(TAI_NS, provenance=Provenance.SYSTEM)
+    assert signer.meet(TAI_NS + NS_PER_S + 500_000, provenance=Provenance.SYSTEM) is None
+    assert signer.meet(TAI_NS + 2 * NS_PER_S + 10**6) is Doubt.RATE
 
 
 def test_jitter_is_allowed_beside_the_rate():
