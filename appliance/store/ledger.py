@@ -20,16 +20,15 @@ import attrs
 
 from appliance.errors import Conflict, Fault
 from appliance.quantities import Utc
-from appliance.store import heads, segments
-from appliance.store.chain import GENESIS, Entry, Hash, Row, link, sm3_hash
+from appliance.store import heads, segment_rows, segments
+from appliance.store.batches import Batch, make_batches
+from appliance.store.chain import GENESIS, Entry, Hash, Row, sm3_hash
 from appliance.store.files import sync_folder
 from appliance.store.heads import Head, HeadsFile, SignHead
 from appliance.store.segments import Meta, segment_path, storage_errors
 
 ROWS_PER_SEGMENT = 1_000_000
 _ROWS_PER_READ = 1000
-
-_INSERT = "INSERT INTO entry(seq, kind, serial, body, chain) VALUES(?, ?, ?, ?, ?)"
 
 Tip = tuple[int, bytes]
 """The sequence and the chain value of the last durable row."""
@@ -132,12 +131,10 @@ class Ledger:
         with storage_errors("appending to the ledger"):
             if last_seq - self._active.first_seq + 1 >= self._rows_per_segment:
                 self._roll_over(last_seq, chain)
-            sm3, rows = self._sm3, []
-            for seq, entry in enumerate(entries, last_seq + 1):
-                chain = link(sm3, chain, seq, entry)
-                rows.append((seq, entry.kind, entry.serial or None, entry.body, chain))
-            self._commit(rows)
-        self._tip = (last_seq + len(rows), chain)
+            batches = make_batches(self._sm3, last_seq + 1, chain, entries)
+            self._commit(batches)
+        if batches:
+            self._tip = (batches[-1].last_seq, batches[-1].chain)
         return last_seq + 1
 
     def last(self) -> Tip:
@@ -175,11 +172,11 @@ class Ledger:
 
     def last_of_kind(self, kind: int) -> Row | None:
         """Find the newest row of a kind, reading back until one is met, through every segment."""
-        return self._newest(lambda connection: segments.last_row_of_kind(connection, kind))
+        return self._newest(lambda segment: segment_rows.last_row_of_kind(segment, kind, self._sm3))
 
     def find_serial(self, serial: bytes) -> Row | None:
         """Find the row with a serial, in the newest segment first."""
-        return self._newest(lambda connection: segments.row_of_serial(connection, serial))
+        return self._newest(lambda segment: segment_rows.row_of_serial(segment, serial, self._sm3))
 
     def rows(self, from_seq: int = 1) -> Iterator[Row]:
         """Read the rows from `from_seq` (at least 1) on, with those appended meanwhile."""
@@ -198,13 +195,17 @@ class Ledger:
             segments.create_segment(self._folder, Meta(segments.FORMAT_VERSION, 1, 1, GENESIS))
         for number in numbers[:-1]:
             self._seal(number)
-        self._active = _open_active(self._folder, numbers[-1] if numbers else 1)
+        self._active = _open_active(self._folder, numbers[-1] if numbers else 1, self._sm3)
 
-    def _commit(self, rows: Sequence[tuple[int, int, bytes | None, bytes, bytes]]) -> None:
+    def _commit(self, batches: Sequence[Batch]) -> None:
         connection = self._active.connection
         try:
+            if len(batches) == 1:  # a statement alone is a transaction, and spares two statements
+                segment_rows.insert_batch(connection, batches[0])
+                return
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_INSERT, rows)
+            for batch in batches:
+                segment_rows.insert_batch(connection, batch)
             connection.execute("COMMIT")
         except BaseException:
             self._tip = None
@@ -220,7 +221,7 @@ class Ledger:
         if not segment_path(self._folder, number).exists():
             meta = Meta(segments.FORMAT_VERSION, number, last_seq + 1, chain)
             segments.create_segment(self._folder, meta)
-        self._active = _open_active(self._folder, number)
+        self._active = _open_active(self._folder, number, self._sm3)
         full.close()
         self._seal(full.number)
 
@@ -242,18 +243,22 @@ class Ledger:
         active = self._active
         with storage_errors("reading the ledger"):
             if from_seq >= active.first_seq:
-                return _some_rows(active.connection, from_seq)
+                return self._some_rows(active.connection, from_seq)
             finished = range(1, active.number)
             number = bisect.bisect_right(finished, from_seq, key=self._first_seq_of)
             with segments.open_for_reading(segment_path(self._folder, number)) as connection:
-                return _some_rows(connection, from_seq)
+                return self._some_rows(connection, from_seq)
+
+    def _some_rows(self, segment: sqlite3.Connection, from_seq: int) -> list[Row]:
+        rows = segment_rows.rows_from(segment, from_seq, self._sm3)
+        return list(itertools.islice(rows, _ROWS_PER_READ))
 
     def _first_seq_of(self, number: int) -> int:
         with segments.open_for_reading(segment_path(self._folder, number)) as connection:
             return segments.read_meta(connection).first_seq
 
 
-def _open_active(folder: Path, number: int) -> _Active:
+def _open_active(folder: Path, number: int, sm3: Hash) -> _Active:
     """Open the last segment and its heads.  Raises Fault when its head contradicts its rows."""
     with contextlib.ExitStack() as undo:
         connection = segments.open_for_append(segment_path(folder, number))
@@ -262,7 +267,7 @@ def _open_active(folder: Path, number: int) -> _Active:
         heads_file = HeadsFile.open(heads.heads_path(folder, number))
         undo.callback(heads_file.close)
         head = heads_file.last
-        row = segments.row_at(connection, head.seq) if head else None
+        row = segment_rows.row_at(connection, head.seq, sm3) if head else None
         if head and (row is None or row.chain != head.chain):
             raise Fault(f"the ledger does not hold row {head.seq} as its signed head has it")
         undo.pop_all()
@@ -270,15 +275,11 @@ def _open_active(folder: Path, number: int) -> _Active:
 
 
 def _read_tip(connection: sqlite3.Connection) -> Tip:
-    row = segments.last_row(connection)
-    if row:
-        return row.seq, row.chain
+    batch = segment_rows.last_batch(connection)
+    if batch:
+        return batch.last_seq, batch.chain
     meta = segments.read_meta(connection)
     return meta.first_seq - 1, meta.start_chain
-
-
-def _some_rows(connection: sqlite3.Connection, from_seq: int) -> list[Row]:
-    return list(itertools.islice(segments.rows_from(connection, from_seq), _ROWS_PER_READ))
 
 
 def _lock_writer(path: Path) -> int:

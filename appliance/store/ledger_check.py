@@ -1,4 +1,4 @@
-"""The proof that a ledger is whole: reads its files as anyone may, and names the first bad row.
+"""The proof that a ledger is whole: reads its files as anyone may, and names the first bad batch.
 
 Nothing is shared with the writer but the formats, and the writer may run meanwhile: each segment is
 read in one snapshot, its heads before its rows.  Memory does not grow with the ledger.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import attrs
 
 from appliance.errors import Fault, Malformed
-from appliance.store import segments
-from appliance.store.chain import GENESIS, Entry, Hash, Row, link, sm3_hash
+from appliance.store import segment_rows, segments
+from appliance.store.batches import Batch, chains_of, decode_entries, serial_range
+from appliance.store.chain import GENESIS, Hash, sm3_hash
 from appliance.store.heads import (
     Head,
     VerifyHead,
@@ -29,14 +29,16 @@ from appliance.store.heads import (
 )
 
 Progress = Callable[[int, int], None]
-"""Takes the segment that is read and the rows proven so far, every 10,000 rows."""
+"""Takes the segment that is read and the rows proven so far, each 10,000 rows."""
 
 _ROWS_PER_PROGRESS = 10_000
-_BEFORE_ANY_SEQ = -(1 << 63)
 
 
 class FirstBad(NamedTuple):
-    """Where a ledger is first seen to be changed, and what is wrong there."""
+    """Where a ledger is first seen to be changed, and what is wrong there.
+
+    `seq` is the first row of a batch when any of its rows may be the changed one.
+    """
 
     segment: int
     seq: int
@@ -66,7 +68,7 @@ def check_ledger(
     sm3: Hash | None = None,
     progress: Progress | None = None,
 ) -> LedgerVerdict:
-    """Check every row, link and head of the ledger in `folder`, up to the first bad row.
+    """Check every row, link and head of the ledger in `folder`, up to the first bad one.
 
     Raises OSError when a file cannot be read at all.
     """
@@ -119,7 +121,7 @@ class _Walk:
                 raise self._bad(self._seq + 1, "the segment is missing")
             try:
                 self._check_segment(is_last=number == last)
-            except (sqlite3.Error, Fault) as error:
+            except (sqlite3.Error, Fault, TypeError) as error:  # a type no writer can have stored
                 raise self._bad(self._seq + 1, f"the segment cannot be read: {error}") from error
             self.segments += 1
 
@@ -134,10 +136,10 @@ class _Walk:
             connection.execute("BEGIN")
             self._check_start(segments.read_meta(connection))
             head = next(heads, None)
-            for row in segments.rows_from(connection, _BEFORE_ANY_SEQ):
-                self._check_row(row)
+            for batch in segment_rows.all_batches(connection):
+                chains = self._check_batch(batch)
                 while head and head.seq <= self._seq:
-                    self._check_head(head)
+                    self._check_head(head, batch.first_seq, chains)
                     head = next(heads, None)
         if head:
             self._verify(head)
@@ -153,30 +155,36 @@ class _Walk:
             what = "the segment does not start where the one before ends"
             raise self._bad(meta.first_seq, what)
 
-    def _check_row(self, row: Row) -> None:
+    def _check_batch(self, batch: Batch) -> list[bytes]:
+        """Prove a batch to continue the chain; gives the chain value of each of its rows."""
         expected = self._seq + 1
-        if row.seq > expected:
+        if batch.first_seq > expected:
             raise self._bad(expected, "the row is missing")
-        if row.seq < expected:
-            raise self._bad(row.seq, "the row stands before the segment's first")
-        if row.serial == b"" or self._link(row) != row.chain:
-            raise self._bad(row.seq, "the row does not continue the chain")
-        self._seq, self._chain = row.seq, row.chain
-        self.rows += 1
-        if self._progress and self.rows % _ROWS_PER_PROGRESS == 0:
+        if batch.first_seq < expected:
+            raise self._bad(batch.first_seq, "the row stands before the segment's first")
+        try:
+            entries = decode_entries(batch.body)
+        except Malformed as error:
+            raise self._bad(expected, f"the batch that begins here is damaged: {error}") from error
+        chains = chains_of(self._sm3, expected, self._chain, entries)
+        if (batch.rows, batch.chain) != (len(entries), chains[-1]):
+            raise self._bad(expected, "the batch that begins here does not continue the chain")
+        if (batch.first_serial, batch.last_serial) != serial_range(entries):
+            raise self._bad(expected, "the batch that begins here is filed under other serials")
+        self._seq, self._chain = batch.last_seq, batch.chain
+        self._count(batch.rows)
+        return chains
+
+    def _count(self, rows: int) -> None:
+        before, self.rows = self.rows, self.rows + rows
+        if self._progress and before // _ROWS_PER_PROGRESS < self.rows // _ROWS_PER_PROGRESS:
             self._progress(self._number, self.rows)
 
-    def _link(self, row: Row) -> bytes | None:
-        try:
-            return link(self._sm3, self._chain, row.seq, Entry(row.kind, row.body, row.serial))
-        except (struct.error, TypeError):
-            return None  # a value no writer of ours can have stored
-
-    def _check_head(self, head: Head) -> None:
+    def _check_head(self, head: Head, first_seq: int, chains: Sequence[bytes]) -> None:
         self._verify(head)
-        if head.seq != self._seq or head.seq <= self.headed_seq:
+        if head.seq < first_seq or head.seq <= self.headed_seq:
             raise self._bad(head.seq, "the head is out of order")
-        if head.chain != self._chain:
+        if head.chain != chains[head.seq - first_seq]:
             raise self._bad(head.seq, "the row is not the one its signed head has")
         self.headed_seq = head.seq
         self.heads += 1

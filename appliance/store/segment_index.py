@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from appliance.errors import Conflict
-from appliance.store import segments
+from appliance.store import segment_rows, segments
 
 _SCHEMA = """
 PRAGMA journal_mode=OFF;
@@ -54,7 +54,8 @@ def index_segment(path: Path, extract: Extract) -> Path:
     """Make the index of a sealed segment, unless it is there; returns where it is.
 
     It gets its name when it is complete and durable, so a run that was broken off is repeated.
-    Raises Conflict while the segment is not sealed, Unavailable when the disk is full or fails.
+    Raises Conflict while the segment is not sealed, Fault when it is damaged, Unavailable when the
+    disk is full or fails.
     """
     final = index_path(path)
     if final.exists():
@@ -83,7 +84,8 @@ def _fill(index: sqlite3.Connection, rows: Iterator[_KeyRow]) -> None:
 
 
 def _key_rows(segment: sqlite3.Connection, extract: Extract) -> Iterator[_KeyRow]:
-    for row in segments.rows_from(segment, 1):
-        keys = extract(row.kind, row.body)
-        if keys is not None:
-            yield (row.seq, *keys)
+    for batch in segment_rows.all_batches(segment):
+        for seq, entry in enumerate(segment_rows.entries_of(batch), batch.first_seq):
+            keys = extract(entry.kind, entry.body)
+            if keys is not None:
+                yield (seq, *keys)

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from appliance.errors import Conflict, Fault, Unavailable
-from appliance.store.chain import Row
 from appliance.store.files import sync_folder
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 # Measured with batches of 1, 16 and 64 rows: 8 KiB pages and a checkpoint each 4 MiB cost least
 # in all; the commit that checkpoints takes 4 ms, 6 ms with SQLite's 4 KiB, 10-20 ms each 16 MiB.
@@ -38,16 +37,17 @@ CREATE TABLE meta(
     first_seq INTEGER NOT NULL,
     start_chain BLOB NOT NULL
 ) STRICT;
-CREATE TABLE entry(
-    seq INTEGER PRIMARY KEY,
-    kind INTEGER NOT NULL,
-    serial BLOB UNIQUE,
+CREATE TABLE batch(
+    first_seq INTEGER PRIMARY KEY,
+    rows INTEGER NOT NULL,
+    first_serial BLOB,
+    last_serial BLOB,
     body BLOB NOT NULL,
     chain BLOB NOT NULL
 ) STRICT;
+CREATE INDEX by_serial ON batch(last_serial, first_serial) WHERE last_serial IS NOT NULL;
 """
 _META = "SELECT format_version, segment, first_seq, start_chain FROM meta"
-_COLUMNS = "SELECT seq, kind, serial, body, chain FROM entry"
 
 
 class Meta(NamedTuple):
@@ -135,13 +135,17 @@ def open_for_append(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a segment read-only, whether its writer runs or not.  Raises Fault when it is absent."""
+    """Open a segment read-only, whether its writer runs or not.
+
+    Raises Fault when it is absent or of another format.
+    """
     if not path.exists():
         raise Fault(f"the ledger lacks its segment {path.name}")
     # Without locks and journal a sealed segment can be read from a read-only file system.
     options = "mode=ro&immutable=1" if is_sealed(path) else "mode=ro"
     uri = f"{path.absolute().as_uri()}?{options}"
     with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        read_meta(connection)
         yield connection
 
 
@@ -175,34 +179,3 @@ def read_meta(connection: sqlite3.Connection) -> Meta:
     if meta.format_version != FORMAT_VERSION:
         raise Fault(f"a ledger segment has format {meta.format_version}, not {FORMAT_VERSION}")
     return meta
-
-
-def last_row(connection: sqlite3.Connection) -> Row | None:
-    """Read the newest row of a segment; None when it has none."""
-    return _row(connection.execute(f"{_COLUMNS} ORDER BY seq DESC LIMIT 1"))
-
-
-def last_row_of_kind(connection: sqlite3.Connection, kind: int) -> Row | None:
-    """Read the newest row of a kind, walking back through the segment."""
-    return _row(connection.execute(f"{_COLUMNS} WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,)))
-
-
-def row_of_serial(connection: sqlite3.Connection, serial: bytes) -> Row | None:
-    """Read the row with a serial."""
-    return _row(connection.execute(f"{_COLUMNS} WHERE serial = ?", (serial,)))
-
-
-def row_at(connection: sqlite3.Connection, seq: int) -> Row | None:
-    """Read the row with a sequence number."""
-    return _row(connection.execute(f"{_COLUMNS} WHERE seq = ?", (seq,)))
-
-
-def rows_from(connection: sqlite3.Connection, seq: int) -> Iterator[Row]:
-    """Read the rows from `seq` on, ascending, one at a time."""
-    cursor = connection.execute(f"{_COLUMNS} WHERE seq >= ? ORDER BY seq", (seq,))
-    return map(Row._make, cursor)
-
-
-def _row(cursor: sqlite3.Cursor) -> Row | None:
-    found = cursor.fetchone()
-    return Row._make(found) if found else None

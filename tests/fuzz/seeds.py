@@ -15,7 +15,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kit import authority, certificates, crls, openssl, pages, stamping, tokens
+from kit import authority, certificates, crls, ledgers, openssl, pages, stamping, tokens
 from kit.authority import Subject
 from kit.clock import GOOD
 from kit.frames import framed
@@ -83,6 +83,7 @@ def main() -> None:
             "ledger_row": row_seeds(),
             "token_template": template_seeds(),
             "ledger_head": head_seeds(),
+            "ledger_batch": ledgers.batch_bodies(),
             "sealed_key": sealed_seeds(),
             "settings_file": settings_seeds(),
             "native_core": native_seeds(),

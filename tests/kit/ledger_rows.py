@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from appliance.services.stamp_ledger import Kind
-from appliance.store.chain import Row
-from appliance.store.segments import open_for_reading, rows_from, segment_numbers, segment_path
+from appliance.store.chain import Row, sm3_hash
+from appliance.store.segment_rows import rows_from
+from appliance.store.segments import open_for_reading, segment_numbers, segment_path
 from appliance.tsp import record
 from appliance.tsp.record import Stamp
 from appliance.tsp.template import Template
@@ -17,7 +18,7 @@ def read_rows(folder: Path) -> list[Row]:
     rows: list[Row] = []
     for number in segment_numbers(folder):
         with open_for_reading(segment_path(folder, number)) as connection:
-            rows.extend(rows_from(connection, 1))
+            rows.extend(rows_from(connection, 1, sm3_hash()))
     return rows
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance.quantities import Utc
+from appliance.store.batches import encode_entries
 from appliance.store.chain import Entry
 from appliance.store.ledger import Ledger
 
@@ -50,3 +51,16 @@ def write_ledger(folder: Path, rows: int, *, rows_per_segment: int, batch: int =
         ledger.append(entries(first, min(batch, rows + 1 - first)))
         ledger.write_head()
     ledger.close()
+
+
+def batch_bodies() -> dict[str, bytes]:
+    """Make bodies of batches: of one entry, of several, of several series, of other extremes."""
+    template = Entry(2, b"template", b"of another series")
+    return {
+        "event": encode_entries([Entry(1, b"")]),
+        "tokens": encode_entries(entries(1, 11)),
+        "several-series": encode_entries([Entry(1, b"start"), template, *entries(1, 2)]),
+        "serial-twice": encode_entries([template, template]),
+        "longest-serial": encode_entries([Entry(255, bytes(300), b"\xff" * 255)]),
+        "version-2": b"\x02" + encode_entries(entries(1, 1))[1:],
+    }

@@ -12,6 +12,7 @@ from appliance.store.chain import GENESIS, Entry, Row, link, sm3_hash
 from appliance.store.heads import head_message
 from appliance.store.ledger import Ledger
 from appliance.store.ledger_check import check_ledger
+from appliance.store.ledger_reading import find_row
 from appliance.store.segments import is_sealed, open_for_reading, segment_path
 
 SECOND_NS = 1_000_000_000
@@ -108,7 +109,7 @@ def test_a_segment_is_sealed_at_the_next_opening_when_a_reader_was_inside(tmp_pa
     with closing(open_ledger(tmp_path, rows_per_segment=10)) as ledger:
         with open_for_reading(first) as reader:
             reader.execute("BEGIN")
-            reader.execute("SELECT count(*) FROM entry").fetchall()
+            reader.execute("SELECT count(*) FROM batch").fetchall()
             ledger.append(entries(11, 1))
         assert not is_sealed(first)
     open_ledger(tmp_path).close()
@@ -155,6 +156,85 @@ def test_a_repeated_serial_refuses_its_whole_batch(tmp_path, ledger):
     assert ledger.last() == before
     assert ledger.append(entries(6, 4)) == 6
     assert_sound(tmp_path, 9)
+
+
+def test_a_serial_twice_in_one_batch_refuses_it(tmp_path, ledger):
+    with pytest.raises(Conflict):
+        ledger.append([*entries(1, 5), *entries(3, 1)])
+    assert ledger.append(entries(1, 5)) == 1
+    assert_sound(tmp_path, 5)
+
+
+def test_batches_that_drew_their_serials_by_turns_are_kept(tmp_path, ledger):
+    numbered = {number: entries(number, 1)[0] for number in range(1, 9)}
+    ledger.append([numbered[1], numbered[4], numbered[7]])
+    ledger.append([numbered[2], numbered[5], numbered[8]])
+    ledger.append([numbered[6], numbered[3]])
+    with pytest.raises(Conflict, match="0005 is in the segment"):
+        ledger.append([numbered[5]])
+    found = [ledger.find_serial(entry.serial).seq for entry in numbered.values()]
+    assert found == [1, 4, 8, 2, 5, 7, 3, 6]
+    assert_sound(tmp_path, 8)
+
+
+def test_a_batch_of_several_series_is_found_by_each_serial(tmp_path, ledger):
+    ledger.append(entries(1, 3))
+    scattered = [
+        Entry(2, b"start"),
+        *(Entry(2, b"%d" % kind, bytes((kind,)) * 16) for kind in (9, 200, 0)),
+    ]
+    assert ledger.append([*scattered, *entries(4, 2)]) == 4
+    ledger.append(entries(6, 1))
+    assert [ledger.find_serial(bytes((kind,)) * 16).seq for kind in (9, 200, 0)] == [5, 6, 7]
+    assert ledger.find_serial((5).to_bytes(14)).seq == 9
+    assert ledger.find_serial(b"\x09" * 15) is None
+    assert_sound(tmp_path, 10)
+
+
+def test_of_several_series_one_known_serial_refuses_the_whole_batch(tmp_path, ledger):
+    ledger.append(entries(1, 3))
+    before = ledger.last()
+    with pytest.raises(Conflict):
+        ledger.append([Entry(2, b"other", b"x" * 16), *entries(3, 1)])
+    assert ledger.last() == before
+    assert ledger.find_serial(b"x" * 16) is None
+    assert_sound(tmp_path, 3)
+
+
+def test_nothing_to_append_appends_nothing(tmp_path, ledger):
+    ledger.append(entries(1, 3))
+    assert ledger.append([]) == 4
+    assert ledger.last()[0] == 3
+    assert_sound(tmp_path, 3)
+
+
+def test_reading_may_begin_amid_a_batch(ledger):
+    ledger.append(entries(1, 7))
+    ledger.append(entries(8, 7))
+    rows = list(ledger.rows())
+    assert [list(ledger.rows(seq)) for seq in (3, 8, 14, 15)] == [rows[2:], rows[7:], rows[13:], []]
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE batch SET body = CAST(substr(body, 1, 40) AS BLOB)",
+        "UPDATE batch SET body = x'' ",
+        "UPDATE batch SET rows = rows + 1",
+        "UPDATE batch SET chain = zeroblob(32)",
+    ],
+)
+def test_a_damaged_batch_is_a_fault_to_its_reader(tmp_path, tampering):
+    write_ledger(tmp_path, 40, rows_per_segment=100)
+    with closing(sqlite3.connect(segment_path(tmp_path, 1))) as connection:
+        connection.execute(f"{tampering} WHERE first_seq = 11")
+        connection.commit()
+    with closing(open_ledger(tmp_path)) as ledger:
+        with pytest.raises(Fault):
+            ledger.find_serial((13).to_bytes(14))
+        with pytest.raises(Fault):
+            list(ledger.rows())
+        assert ledger.find_serial((3).to_bytes(14)).seq == 3
 
 
 def test_a_full_disk_refuses_the_batch_and_keeps_the_chain(tmp_path, ledger):
@@ -209,7 +289,10 @@ def test_a_lost_segment_is_a_fault_to_whoever_reads_there(tmp_path):
 
 @pytest.mark.parametrize(
     "tampering",
-    ["DELETE FROM entry WHERE seq > 15", "UPDATE entry SET chain = zeroblob(32) WHERE seq = 20"],
+    [
+        "DELETE FROM batch WHERE first_seq > 10",
+        "UPDATE batch SET chain = zeroblob(32) WHERE first_seq = 11",
+    ],
 )
 def test_rows_that_contradict_the_last_head_are_not_continued(tmp_path, tampering):
     write_ledger(tmp_path, 20, rows_per_segment=100)
@@ -220,13 +303,16 @@ def test_rows_that_contradict_the_last_head_are_not_continued(tmp_path, tamperin
         open_ledger(tmp_path)
 
 
-def test_a_segment_of_another_format_is_a_fault(tmp_path):
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_segment_of_another_format_is_a_fault(tmp_path, version):
     write_ledger(tmp_path, 10, rows_per_segment=100)
     with closing(sqlite3.connect(segment_path(tmp_path, 1))) as connection:
-        connection.execute("UPDATE meta SET format_version = 2")
+        connection.execute("UPDATE meta SET format_version = ?", (version,))
         connection.commit()
-    with pytest.raises(Fault, match="format 2"):
+    with pytest.raises(Fault, match=f"format {version}, not 2"):
         open_ledger(tmp_path)
+    with pytest.raises(Fault, match=f"format {version}, not 2"):
+        find_row(tmp_path, (1).to_bytes(14))
 
 
 def test_a_ledger_has_one_writer(tmp_path, ledger):

@@ -1,15 +1,25 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from kit.ledgers import NOON, entries, open_ledger, sign_head, verify_head, write_ledger
 
-from appliance.store.chain import GENESIS, Entry, Row, link, sm3_hash
+from appliance.store.batches import (
+    Batch,
+    chains_of,
+    decode_entries,
+    encode_entries,
+    make_batches,
+    serial_range,
+)
+from appliance.store.chain import GENESIS, Entry, sm3_hash
 from appliance.store.heads import Head, encode_head, head_message
 from appliance.store.ledger_check import LedgerVerdict, check_ledger
+from appliance.store.segment_rows import all_batches
 from appliance.store.segments import segment_path
 
 ROWS, ROWS_PER_SEGMENT = 45, 20
@@ -47,17 +57,42 @@ def tamper(folder: Path, segment: int, *statements: str) -> None:
         connection.commit()
 
 
-def forge_chain(folder: Path, chain: bytes, *numbers: int) -> None:
+def read_batch(folder: Path, seq: int) -> tuple[Batch, list[Entry]]:
+    """Read the batch of 5 that holds row `seq`, and what is in it."""
+    number = (seq - 1) // ROWS_PER_SEGMENT + 1
+    with closing(sqlite3.connect(segment_path(folder, number))) as connection:
+        batch = next(each for each in all_batches(connection) if each.last_seq >= seq)
+    return batch, decode_entries(batch.body)
+
+
+def put_batch(folder: Path, number: int, batch: Batch) -> None:
+    """Put a batch where another stood, or a new one."""
+    with closing(sqlite3.connect(segment_path(folder, number))) as connection:
+        connection.execute("INSERT OR REPLACE INTO batch VALUES(?, ?, ?, ?, ?, ?)", batch)
+        connection.commit()
+
+
+def edit_entries(folder: Path, seq: int, edit: Callable[[list[Entry]], None]) -> None:
+    """Change what is in the batch of row `seq`, as a careful forger without chain and key does."""
+    batch, inside = read_batch(folder, seq)
+    edit(inside)
+    first, last = serial_range(inside)
+    forged = Batch(batch.first_seq, len(inside), first, last, encode_entries(inside), batch.chain)
+    put_batch(folder, (seq - 1) // ROWS_PER_SEGMENT + 1, forged)
+
+
+def forge_chain(folder: Path, chain: bytes, *numbers: int) -> bytes:
     """Recompute every link of the segments, as one who knows the format but has no key."""
     sm3 = sm3_hash()
     for number in numbers:
         with closing(sqlite3.connect(segment_path(folder, number))) as connection:
             connection.execute("UPDATE meta SET start_chain = ?", (chain,))
-            columns = "SELECT seq, kind, serial, body, chain FROM entry ORDER BY seq"
-            for row in map(Row._make, connection.execute(columns).fetchall()):
-                chain = link(sm3, chain, row.seq, Entry(row.kind, row.body, row.serial))
-                connection.execute("UPDATE entry SET chain = ? WHERE seq = ?", (chain, row.seq))
+            for batch in list(all_batches(connection)):
+                chain = chains_of(sm3, batch.first_seq, chain, decode_entries(batch.body))[-1]
+                update = "UPDATE batch SET chain = ? WHERE first_seq = ?"
+                connection.execute(update, (chain, batch.first_seq))
             connection.commit()
+    return chain
 
 
 def test_a_sound_ledger_is_proven_whole(copy):
@@ -71,69 +106,110 @@ def test_no_ledger_at_all_is_sound_and_empty(tmp_path):
 
 @pytest.mark.parametrize("seq", [1, 7, 20])
 @pytest.mark.parametrize(
-    "edit",
+    "change",
+    [{"body": b"\0"}, {"serial": b"\1\2"}, {"serial": None}, {"kind": 3}],
+)
+def test_an_edited_row_is_found_in_its_batch(copy, seq, change):
+    def edit(inside):
+        at = (seq - 1) % 5
+        inside[at] = inside[at]._replace(**change)
+        assert inside != read_batch(copy, seq)[1]
+
+    if seq % 10 == 0:
+        change = {"kind": 3}  # the tenth has no serial
+    edit_entries(copy, seq, edit)
+    assert first_bad(copy) == (1, (seq - 1) // 5 * 5 + 1)
+
+
+@pytest.mark.parametrize("seq", [1, 6, 16])
+@pytest.mark.parametrize(
+    ("edit", "what"),
     [
-        "body = x'00'",
-        "serial = x'0102'",
-        "kind = 3",
-        "kind = 300",
-        "kind = -1",
-        "chain = zeroblob(32)",
-        "chain = zeroblob(0)",
+        ("chain = zeroblob(32)", "continue"),
+        ("chain = zeroblob(0)", "continue"),
+        ("rows = 4", "continue"),
+        ("rows = -1", "continue"),
+        ("body = zeroblob(40)", "unknown version"),
+        ("body = zeroblob(0)", "unknown version"),
+        ("body = x'01'", "amid the head of an entry"),
+        ("body = CAST(substr(body, 1, length(body) - 1) AS BLOB)", "amid an entry"),
+        ("first_serial = x'00'", "other serials"),
+        ("last_serial = NULL", "other serials"),
     ],
 )
-def test_an_edited_row_is_named(copy, seq, edit):
-    tamper(copy, 1, f"UPDATE entry SET {edit} WHERE seq = {seq}")
-    assert first_bad(copy) == (1, seq)
+def test_an_edited_batch_is_named(copy, seq, edit, what):
+    tamper(copy, 1, f"UPDATE batch SET {edit} WHERE first_seq = {seq}")
+    bad = check(copy).first_bad
+    assert bad[:2] == (1, seq)
+    assert what in bad.what
 
 
-def test_an_empty_serial_in_the_place_of_none_is_named(copy):
-    tamper(copy, 1, "UPDATE entry SET serial = x'' WHERE seq = 10")
-    assert first_bad(copy) == (1, 10)
-
-
-@pytest.mark.parametrize(("segment", "seq"), [(1, 1), (1, 9), (2, 21), (3, 43)])
-def test_a_deleted_row_is_named(copy, segment, seq):
-    tamper(copy, segment, f"DELETE FROM entry WHERE seq = {seq}")
+@pytest.mark.parametrize(("segment", "seq"), [(1, 1), (1, 6), (2, 21), (3, 41)])
+def test_a_deleted_batch_is_named(copy, segment, seq):
+    tamper(copy, segment, f"DELETE FROM batch WHERE first_seq = {seq}")
     assert first_bad(copy) == (segment, seq)
 
 
-def test_of_two_rows_in_exchanged_order_the_first_is_named(copy):
+@pytest.mark.parametrize("seq", [1, 9, 21, 43])
+def test_a_row_deleted_from_its_batch_is_found(copy, seq):
+    edit_entries(copy, seq, lambda inside: inside.__delitem__((seq - 1) % 5))
+    assert first_bad(copy) == ((seq - 1) // 20 + 1, (seq - 1) // 5 * 5 + 1)
+
+
+def test_rows_in_exchanged_order_are_found(copy):
+    edit_entries(copy, 23, lambda inside: inside.reverse())
+    assert first_bad(copy) == (2, 21)
+
+
+def test_of_two_batches_in_exchanged_order_the_first_is_named(copy):
     tamper(
         copy,
         2,
-        "UPDATE entry SET seq = 999 WHERE seq = 25",
-        "UPDATE entry SET seq = 25 WHERE seq = 28",
-        "UPDATE entry SET seq = 28 WHERE seq = 999",
+        "UPDATE batch SET first_seq = 999 WHERE first_seq = 26",
+        "UPDATE batch SET first_seq = 26 WHERE first_seq = 31",
+        "UPDATE batch SET first_seq = 31 WHERE first_seq = 999",
     )
-    assert first_bad(copy) == (2, 25)
+    assert first_bad(copy) == (2, 26)
 
 
-def test_an_inserted_row_is_named(copy):
-    tamper(
-        copy,
-        3,
-        "UPDATE entry SET seq = seq + 1000 WHERE seq >= 42",
-        "UPDATE entry SET seq = seq - 999 WHERE seq >= 1000",
-        "INSERT INTO entry VALUES(42, 1, NULL, x'aa', zeroblob(32))",
-    )
-    assert first_bad(copy) == (3, 42)
+def test_an_inserted_row_is_found(copy):
+    edit_entries(copy, 42, lambda inside: inside.insert(2, Entry(1, b"\xaa")))
+    assert first_bad(copy) == (3, 41)
 
 
-def test_a_row_before_the_first_is_named(copy):
-    tamper(copy, 2, "INSERT INTO entry VALUES(-4, 1, NULL, x'aa', zeroblob(32))")
-    assert first_bad(copy) == (2, -4)
+@pytest.mark.parametrize(("segment", "seq"), [(2, -4), (2, 23), (1, 21), (3, 45)])
+def test_a_batch_that_stands_where_none_belongs_is_named(copy, segment, seq):
+    (made,) = make_batches(sm3_hash(), seq % 99, GENESIS, [Entry(1, b"\xaa")])
+    put_batch(copy, segment, made._replace(first_seq=seq))
+    assert first_bad(copy) == (segment, seq)
 
 
-def test_a_row_added_past_the_end_of_a_finished_segment_is_named(copy):
-    tamper(copy, 1, "INSERT INTO entry VALUES(21, 1, NULL, x'aa', zeroblob(32))")
-    assert first_bad(copy) == (1, 21)
-
-
-@pytest.mark.parametrize(("segment", "kept"), [(3, 42), (3, 40), (2, 30), (1, 0)])
-def test_rows_cut_off_below_the_last_head_are_missed(copy, segment, kept):
-    tamper(copy, segment, f"DELETE FROM entry WHERE seq > {kept}")
+@pytest.mark.parametrize(("segment", "kept"), [(3, 40), (2, 30), (1, 0)])
+def test_batches_cut_off_below_the_last_head_are_missed(copy, segment, kept):
+    tamper(copy, segment, f"DELETE FROM batch WHERE first_seq > {kept}")
     assert first_bad(copy) == (segment, kept + 1)
+
+
+def test_rows_cut_off_the_last_batch_with_its_chain_recomputed_are_missed(copy):
+    chain = read_batch(copy, 40)[0].chain
+    edit_entries(copy, 45, list.pop)
+    forge_chain(copy, chain, 3)
+    assert check(copy).first_bad == (3, 45, "the row is missing: a head vouches for 45")
+
+
+def test_a_head_over_a_row_amid_a_batch_is_held_to_it(copy):
+    before, batch = read_batch(copy, 40)[0], read_batch(copy, 41)
+    chains = chains_of(sm3_hash(), 41, before.chain, batch[1])
+    path = copy / "heads" / "00000003.heads"
+    amid = [
+        encode_head(Head(43, chain, NOON, sign_head(head_message(43, chain, NOON))))
+        for chain in (chains[2], chains[1])
+    ]
+    kept = path.read_bytes()
+    path.write_bytes(amid[0] + kept)
+    assert check(copy) == LedgerVerdict(ROWS, 3, 4, ROWS, is_head_torn=False, first_bad=None)
+    path.write_bytes(amid[1] + kept)
+    assert check(copy).first_bad == (3, 43, "the row is not the one its signed head has")
 
 
 def test_rows_cut_off_after_the_last_head_leave_no_trace(copy):
@@ -141,42 +217,40 @@ def test_rows_cut_off_after_the_last_head_leave_no_trace(copy):
         ledger.append(entries(46, 2))
     verdict = check(copy)
     assert (verdict.rows, verdict.headed_seq) == (47, 45)
-    tamper(copy, 3, "DELETE FROM entry WHERE seq > 45")
+    tamper(copy, 3, "DELETE FROM batch WHERE first_seq > 45")
     assert check(copy).first_bad is None
 
 
+def forge_bodies(folder: Path, last: int) -> None:
+    """Write other bodies into all rows up to `last`."""
+    for seq in range(1, last, 5):
+        edit_entries(
+            folder, seq, lambda inside: inside.__setitem__(0, inside[0]._replace(body=b"feed"))
+        )
+
+
 def test_an_edit_with_the_chain_recomputed_is_found_by_the_next_head(copy):
-    tamper(copy, 1, "UPDATE entry SET body = x'00' WHERE seq = 3")
+    forge_bodies(copy, 5)
     forge_chain(copy, GENESIS, 1, 2, 3)
     assert first_bad(copy) == (1, 20)
 
 
 def test_a_cut_amid_the_ledger_with_the_chain_recomputed_is_found_by_heads(copy):
-    tamper(
-        copy,
-        3,
-        "DELETE FROM entry WHERE seq = 42",
-        "UPDATE entry SET seq = -seq WHERE seq > 42",
-        "UPDATE entry SET seq = -seq - 1 WHERE seq < 0",
-    )
-    with closing(sqlite3.connect(segment_path(copy, 3))) as connection:
-        (chain,) = connection.execute("SELECT start_chain FROM meta").fetchone()
+    chain = read_batch(copy, 40)[0].chain
+    edit_entries(copy, 42, lambda inside: inside.pop(1))
     forge_chain(copy, chain, 3)
     assert first_bad(copy) == (3, 45)
 
 
 def test_a_ledger_written_anew_from_the_first_row_is_found_by_heads(copy):
-    for number in (1, 2, 3):
-        tamper(copy, number, "UPDATE entry SET body = x'feed'")
+    forge_bodies(copy, ROWS)
     forge_chain(copy, GENESIS, 1, 2, 3)
     assert first_bad(copy) == (1, 20)
 
 
 def test_a_ledger_written_anew_with_heads_of_another_key_is_found(copy):
-    tamper(copy, 1, "UPDATE entry SET body = x'feed'")
-    forge_chain(copy, GENESIS, 1)
-    with closing(sqlite3.connect(segment_path(copy, 1))) as connection:
-        (chain,) = connection.execute("SELECT chain FROM entry WHERE seq = 20").fetchone()
+    forge_bodies(copy, 20)
+    chain = forge_chain(copy, GENESIS, 1)
     forged = Head(20, chain, NOON, sign_head(b"something else"))
     (copy / "heads" / "00000001.heads").write_bytes(encode_head(forged))
     assert check(copy).first_bad == (1, 20, "the signature of the head does not verify")
@@ -199,8 +273,7 @@ def test_a_head_of_rows_cut_off_must_itself_verify(copy):
 
 @pytest.mark.parametrize("seq", [7, 45])
 def test_heads_out_of_order_are_found(copy, seq):
-    with closing(sqlite3.connect(segment_path(copy, 3))) as connection:
-        (chain,) = connection.execute("SELECT chain FROM entry WHERE seq = 45").fetchone()
+    chain = read_batch(copy, 45)[0].chain
     path = copy / "heads" / "00000003.heads"
     signature = sign_head(head_message(seq, chain, NOON))
     path.write_bytes(path.read_bytes() + encode_head(Head(seq, chain, NOON, signature)))
@@ -252,7 +325,7 @@ def test_a_segment_put_in_the_place_of_another_is_named(copy):
 
 @pytest.mark.parametrize(
     "statement",
-    ["DROP TABLE entry", "DELETE FROM meta", "UPDATE meta SET format_version = 9"],
+    ["DROP TABLE batch", "DELETE FROM meta", "UPDATE meta SET format_version = 9"],
 )
 def test_a_segment_that_cannot_be_read_is_named(copy, statement):
     tamper(copy, 2, statement)
@@ -265,16 +338,28 @@ def test_a_damaged_page_is_named(copy):
     assert first_bad(copy)[0] == 2
 
 
-def test_a_table_without_its_strict_types_does_not_confuse_the_check(copy):
+@pytest.mark.parametrize(
+    ("edit", "seq"),
+    [
+        ("body = 'text'", 31),
+        ("body = 7", 31),
+        ("chain = 'text'", 31),
+        ("rows = 'five'", 31),
+        ("last_serial = 5", 31),
+        ("first_seq = 'text'", 31),
+        ("first_seq = NULL", 21),
+    ],
+)
+def test_a_table_without_its_strict_types_does_not_confuse_the_check(copy, edit, seq):
     tamper(
         copy,
         2,
-        "CREATE TABLE loose AS SELECT * FROM entry",
-        "DROP TABLE entry",
-        "ALTER TABLE loose RENAME TO entry",
-        "UPDATE entry SET body = 'text' WHERE seq = 33",
+        "CREATE TABLE loose AS SELECT * FROM batch",
+        "DROP TABLE batch",
+        "ALTER TABLE loose RENAME TO batch",
+        f"UPDATE batch SET {edit} WHERE first_seq = 31",
     )
-    assert first_bad(copy) == (2, 33)
+    assert first_bad(copy) == (2, seq)
 
 
 def test_the_check_runs_beside_the_writer(tmp_path):
@@ -288,7 +373,8 @@ def test_the_check_runs_beside_the_writer(tmp_path):
 def test_rows_appended_while_a_segment_is_read_stay_out_of_its_snapshot(tmp_path):
     rows = 20_000
     with closing(open_ledger(tmp_path)) as ledger:
-        ledger.append(entries(1, rows))
+        for first in (1, rows // 2 + 1):
+            ledger.append(entries(first, rows // 2))
 
         def write_on(segment, proven):
             ledger.append(entries(ledger.last()[0] + 1, 5))
