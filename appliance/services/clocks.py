@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import time
 from pathlib import Path
+from typing import Self
 
 import attrs
 
@@ -12,9 +13,12 @@ from appliance.errors import Fault
 from appliance.quantities import NS_PER_US, Utc
 from appliance.store.time_page import TimePageReader
 from appliance.timing.reading import PageClock, PageVeto
-from appliance.timing.trusted import NoTime, TrustedTime
+from appliance.timing.trusted import Leap, NoTime, TrustedTime
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+# Its other states while a leap second is announced (STA_INS, STA_DEL) and while one passes; when it
+# has passed the state says so though the announcement may still stand.
+_LEAPS = {1: Leap.INSERT, 2: Leap.DELETE, 3: Leap.UNKNOWN}
 
 
 class _Timex(ctypes.Structure):
@@ -51,13 +55,30 @@ def _sandwich() -> HostReading:
     return HostReading((before + after) // 2, posix_ns, (after - before + 1) // 2)
 
 
-def read_kernel_bound() -> tuple[bool, int]:
-    """Ask adjtimex(2): whether the host's clock is synchronised, and its maximum error in ns."""
-    buffer = _Timex()
+@attrs.frozen
+class KernelClock:
+    """What the kernel says of its clock; a leap that is announced comes at the end of the UTC day.
+
+    `leap` is UNKNOWN while the leap second passes.
+    """
+
+    is_synchronised: bool
+    bound_ns: int
+    leap: Leap
+
+    @classmethod
+    def from_adjtimex(cls, state: int, maxerror_us: int) -> Self:
+        """Take what adjtimex(2) returned, and its maximum error."""
+        return cls(state != _TIME_ERROR, maxerror_us * NS_PER_US, _LEAPS.get(state, Leap.NONE))
+
+
+def read_kernel_clock() -> KernelClock:
+    """Ask adjtimex(2), changing nothing.  Raises Fault."""
+    buffer = _Timex()  # modes = 0: only read
     state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(buffer))
     if state < 0:
         raise Fault("adjtimex failed")
-    return state != _TIME_ERROR, int(buffer.maxerror) * NS_PER_US
+    return KernelClock.from_adjtimex(state, int(buffer.maxerror))
 
 
 class TimeReader:

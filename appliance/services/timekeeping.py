@@ -1,45 +1,90 @@
 """What `timed` does in its first form: publish the host's clock every second.
 
 In demo the bound is fixed and labelled and the provenance is `simulated`, which taints every token.
-`system` publishes the kernel's own estimate of its error, and UNTRUSTED while it has none.
+`system` publishes the kernel's own estimate of its error and the leap second it announces, and
+UNTRUSTED while it has no estimate.  TAI - UTC is a setting, to be corrected after a leap second:
+till then UTC is right and TAI is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.clocks import HostReading, read_host_clock, read_kernel_bound
+from appliance.quantities import NS_PER_S, SECONDS_PER_DAY, Provenance
+from appliance.services.clocks import (
+    HostReading,
+    KernelClock,
+    read_host_clock,
+    read_kernel_clock,
+)
 from appliance.services.reactor import Clock
 from appliance.store.time_page import TimePageFile
 from appliance.timing.page import VALIDITY_NS, PageSlot
 from appliance.timing.trusted import ClockState, Leap
 
 PUBLISH_EVERY_S = 1.0
-GROWTH_E12 = 1_000_000
+DEMO_GROWTH_E12 = 1_000_000
 """How fast a host's clock may wander between two pages: 1 ppm, as chrony assumes by default."""
 
-Judge = Callable[[HostReading], tuple[ClockState, Provenance, int]]
+SYSTEM_GROWTH_E12 = 500_000_000
+"""How fast RAW, which nobody corrects, may leave the truth: by all that the kernel could correct.
+
+500 ppm (MAXFREQ in Linux's include/linux/timex.h) is also what it adds to its maximum error.
+"""
+
+_LEAP_STEPS_S = {Leap.INSERT: 1, Leap.DELETE: -1}
+
+
+@attrs.frozen
+class Judgement:
+    """What is said of one reading beside the time itself."""
+
+    state: ClockState
+    provenance: Provenance
+    bound_ns: int
+    bound_growth_e12: int
+    leap: Leap = Leap.NONE
+
+
+Judge = Callable[[HostReading], Judgement]
 
 
 def judge_demo(bound_ns: int) -> Judge:
     """Take the host's clock at its word within a fixed bound, as simulated time."""
 
-    def judge(reading: HostReading) -> tuple[ClockState, Provenance, int]:
-        return ClockState.READY, Provenance.SIMULATED, bound_ns + reading.sandwich_ns
+    def judge(reading: HostReading) -> Judgement:
+        bound = bound_ns + reading.sandwich_ns
+        return Judgement(ClockState.READY, Provenance.SIMULATED, bound, DEMO_GROWTH_E12)
 
     return judge
 
 
-def judge_system(reading: HostReading) -> tuple[ClockState, Provenance, int]:
-    """Take the kernel's maximum error as the bound; UNTRUSTED when it is not synchronised."""
-    is_synchronised, bound_ns = read_kernel_bound()
-    state = ClockState.LOCKED if is_synchronised else ClockState.UNTRUSTED
-    return state, Provenance.SYSTEM, bound_ns + reading.sandwich_ns
+def judge_system(ask_kernel: Callable[[], KernelClock] = read_kernel_clock) -> Judge:
+    """Take the kernel's maximum error as the bound, and its word on leap seconds.
+
+    UNTRUSTED when it is not synchronised.
+    """
+
+    def judge(reading: HostReading) -> Judgement:
+        kernel = ask_kernel()
+        state = ClockState.LOCKED if kernel.is_synchronised else ClockState.UNTRUSTED
+        bound_ns = kernel.bound_ns + reading.sandwich_ns
+        return Judgement(state, Provenance.SYSTEM, bound_ns, SYSTEM_GROWTH_E12, kernel.leap)
+
+    return judge
+
+
+def leap_at_tai_ns(posix_ns: int, utc_offset_s: int, leap: Leap) -> int:
+    """Tell from which TAI instant the offset after `leap` holds: the end of this UTC day, or 0."""
+    if leap not in _LEAP_STEPS_S:
+        return 0
+    midnight_s = (posix_ns // NS_PER_S // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY
+    return (midnight_s + utc_offset_s + _LEAP_STEPS_S[leap]) * NS_PER_S
 
 
 class TimePublisher:
@@ -77,7 +122,7 @@ class TimePublisher:
     def publish(self) -> None:
         """Write one page."""
         reading = self._read()
-        state, provenance, bound_ns = self._judge(reading)
+        judgement = self._judge(reading)
         self._page.write(
             PageSlot(
                 sequence=self._page.next_sequence,
@@ -85,13 +130,13 @@ class TimePublisher:
                 raw_ns=reading.raw_ns,
                 tai_ns=reading.posix_ns + self._utc_offset_s * NS_PER_S,
                 rate_e12=0,
-                bound_ns=bound_ns,
-                bound_growth_e12=GROWTH_E12,
+                bound_ns=judgement.bound_ns,
+                bound_growth_e12=judgement.bound_growth_e12,
                 utc_offset_s=self._utc_offset_s,
-                leap=Leap.NONE,
-                leap_at_tai_ns=0,
-                state=state,
-                provenance=provenance,
+                leap=judgement.leap,
+                leap_at_tai_ns=leap_at_tai_ns(reading.posix_ns, self._utc_offset_s, judgement.leap),
+                state=judgement.state,
+                provenance=judgement.provenance,
                 valid_until_raw_ns=reading.raw_ns + VALIDITY_NS,
             )
         )

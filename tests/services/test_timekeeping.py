@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import attrs
 import pytest
 from kit.logs import logged
 from kit.pages import BOOT_ID, slot
@@ -10,10 +11,25 @@ from twisted.internet.task import Clock
 
 from appliance.errors import Fault
 from appliance.quantities import NS_PER_S, Provenance, Utc
-from appliance.services.clocks import HostReading, TimeReader, read_host_clock, read_kernel_bound
-from appliance.services.timekeeping import GROWTH_E12, TimePublisher, judge_demo, judge_system
+from appliance.services.clocks import (
+    HostReading,
+    KernelClock,
+    TimeReader,
+    read_host_clock,
+    read_kernel_clock,
+)
+from appliance.services.timekeeping import (
+    DEMO_GROWTH_E12,
+    SYSTEM_GROWTH_E12,
+    Judge,
+    Judgement,
+    TimePublisher,
+    judge_demo,
+    judge_system,
+)
 from appliance.store.time_page import TimePageFile, TimePageReader
 from appliance.timing.page import VALIDITY_NS, PageSlot, choose
+from appliance.timing.reading import extrapolate
 from appliance.timing.trusted import ClockState, Leap, NoTime, TrustedTime
 
 READING = HostReading(raw_ns=5 * NS_PER_S, posix_ns=1_800_000_000 * NS_PER_S, sandwich_ns=300)
@@ -22,14 +38,14 @@ READING = HostReading(raw_ns=5 * NS_PER_S, posix_ns=1_800_000_000 * NS_PER_S, sa
 class World:
     """A publisher whose host clock stands still until it is told."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, judge: Judge | None = None) -> None:
         self.path = folder / "trusted-time.page"
         self.clock = Clock()
         self.reading = READING
         self.is_broken = False
         self.publisher = TimePublisher(
             TimePageFile.create(self.path),
-            judge_demo(500_000),
+            judge or judge_demo(500_000),
             clock=self.clock,
             boot_id=BOOT_ID,
             utc_offset_s=37,
@@ -62,7 +78,7 @@ def test_the_first_page_is_there_at_once_with_every_field(world: World) -> None:
         tai_ns=READING.posix_ns + 37 * NS_PER_S,
         rate_e12=0,
         bound_ns=500_300,
-        bound_growth_e12=GROWTH_E12,
+        bound_growth_e12=DEMO_GROWTH_E12,
         utc_offset_s=37,
         leap=Leap.NONE,
         leap_at_tai_ns=0,
@@ -93,12 +109,52 @@ def test_a_page_that_cannot_be_made_is_told(world: World) -> None:
     assert [event["log_failure"].type for event in events] == [Fault]
 
 
-def test_system_time_has_the_bound_and_the_state_of_the_kernel() -> None:
-    is_synchronised, bound_ns = read_kernel_bound()
-    state, provenance, found_ns = judge_system(READING)
-    assert provenance is Provenance.SYSTEM
-    assert state is (ClockState.LOCKED if is_synchronised else ClockState.UNTRUSTED)
-    assert found_ns >= READING.sandwich_ns + bound_ns * 9 // 10
+@pytest.mark.parametrize(
+    ("kernel", "state"),
+    [
+        (KernelClock(True, 7_000_000, Leap.INSERT), ClockState.LOCKED),
+        (KernelClock(False, 7_000_000, Leap.INSERT), ClockState.UNTRUSTED),
+    ],
+)
+def test_system_time_has_the_bound_the_state_and_the_leap_of_the_kernel(
+    kernel: KernelClock, state: ClockState
+) -> None:
+    assert judge_system(lambda: kernel)(READING) == Judgement(
+        state,
+        Provenance.SYSTEM,
+        7_000_300,
+        SYSTEM_GROWTH_E12,
+        Leap.INSERT,
+    )
+
+
+@pytest.mark.parametrize(
+    ("leap", "last_s", "offset_s"), [(Leap.INSERT, 86_400, 38), (Leap.DELETE, 86_398, 36)]
+)
+def test_a_leap_the_kernel_announces_is_told_for_the_end_of_the_day(
+    tmp_path: Path, leap: Leap, last_s: int, offset_s: int
+) -> None:
+    world = World(tmp_path, judge_system(lambda: KernelClock(True, 0, leap)))
+    world.publisher.publish()
+    page = world.page()
+    assert page is not None
+    # 2027-01-15T08:00:00Z; the day's last second is 23:59:60, or 23:59:58.
+    midnight_s = 1_800_000_000 + 16 * 3600
+    assert page.leap is leap
+    assert page.leap_at_tai_ns == (midnight_s - 86_400 + last_s + 1 + 37) * NS_PER_S
+    raw_ns = page.raw_ns + page.leap_at_tai_ns - page.tai_ns
+    after = extrapolate(attrs.evolve(page, valid_until_raw_ns=raw_ns), raw_ns, BOOT_ID)
+    assert isinstance(after, TrustedTime)
+    assert after.utc_offset_s == offset_s
+    assert Utc.from_tai(after.tai_ns, after.utc_offset_s) == Utc(midnight_s * 1_000_000)
+
+
+def test_while_a_leap_second_passes_no_instant_of_it_is_told(tmp_path: Path) -> None:
+    world = World(tmp_path, judge_system(lambda: KernelClock(True, 0, Leap.UNKNOWN)))
+    world.publisher.publish()
+    page = world.page()
+    assert page is not None
+    assert (page.leap, page.leap_at_tai_ns) == (Leap.UNKNOWN, 0)
 
 
 # --- the host -------------------------------------------------------------------------------------
@@ -114,10 +170,24 @@ def test_the_host_is_read_between_two_readings_of_its_raw_clock() -> None:
 
 
 def test_adjtimex_answers_with_an_error_in_nanoseconds() -> None:
-    is_synchronised, bound_ns = read_kernel_bound()
-    assert isinstance(is_synchronised, bool)
-    assert 0 <= bound_ns <= 3600 * NS_PER_S
-    assert bound_ns % 1000 == 0
+    kernel = read_kernel_clock()
+    assert 0 <= kernel.bound_ns <= 3600 * NS_PER_S
+    assert kernel.bound_ns % 1000 == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "clock"),
+    [
+        (0, KernelClock(True, 16_000, Leap.NONE)),  # TIME_OK
+        (1, KernelClock(True, 16_000, Leap.INSERT)),  # TIME_INS
+        (2, KernelClock(True, 16_000, Leap.DELETE)),  # TIME_DEL
+        (3, KernelClock(True, 16_000, Leap.UNKNOWN)),  # TIME_OOP
+        (4, KernelClock(True, 16_000, Leap.NONE)),  # TIME_WAIT
+        (5, KernelClock(False, 16_000, Leap.NONE)),  # TIME_ERROR
+    ],
+)
+def test_the_states_of_adjtimex_are_read_as_its_manual_says(state: int, clock: KernelClock) -> None:
+    assert KernelClock.from_adjtimex(state, 16) == clock
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ class TimeRole:
         is_demo = choice.source == "demo"
         self._publisher = TimePublisher(
             TimePageFile.create(self._setting.places.time_page),
-            judge_demo(choice.demo_bound_us * NS_PER_US) if is_demo else judge_system,
+            judge_demo(choice.demo_bound_us * NS_PER_US) if is_demo else judge_system(),
             clock=self._setting.reactor,
             boot_id=read_boot_id(),
             utc_offset_s=choice.utc_offset_s,
