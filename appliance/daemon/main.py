@@ -16,6 +16,7 @@ from twisted.internet import reactor as twisted_reactor  # noqa: TID251  the one
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from appliance.daemon.claim import withdraw_ready
 from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.listeners import inherited
 from appliance.daemon.logs import begin_log
@@ -129,8 +130,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log_stream = (places.logs / "run.log").open("a", encoding="utf-8")
     begin_log(chosen.role, log_stream)
     process = Process(setting, role)
-    if "SHIYIN_SUPERVISED" in os.environ and chosen.role != "run":
-        hold_lifeline(twisted_reactor, process.stop)
+    supervisor = os.environ.get("SHIYIN_SUPERVISED")
+    if supervisor and chosen.role != "run":
+
+        def orphaned() -> None:
+            withdraw_ready(places.ready, int(supervisor))
+            process.stop()
+
+        hold_lifeline(twisted_reactor, orphaned)
     return process.run()
 
 

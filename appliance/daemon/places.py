@@ -24,6 +24,11 @@ class Places:
         return self.run / "ready.json"
 
     @property
+    def claim(self) -> Path:
+        """The lock of the one supervisor that this folder may have."""
+        return self.run / "supervisor.lock"
+
+    @property
     def time_page(self) -> Path:
         """The TrustedTime page."""
         return self.run / "trusted-time.page"

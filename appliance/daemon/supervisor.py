@@ -128,7 +128,7 @@ class Supervisor(DatagramProtocol):
         }
         environment = {
             **os.environ,
-            "SHIYIN_SUPERVISED": "1",
+            "SHIYIN_SUPERVISED": str(os.getpid()),
             "NOTIFY_SOCKET": str(self._run_folder / "notify.sock"),
             "LISTEN_FDS": str(len(listeners)),
             "LISTEN_FDNAMES": ":".join(listener.name for listener in listeners),

@@ -94,7 +94,7 @@ def test_a_child_gets_its_listeners_from_descriptor_3_on(
     assert process.env["LISTEN_FDS"] == "2"
     assert process.env["LISTEN_FDNAMES"] == "stamp:ctl"
     assert process.env["NOTIFY_SOCKET"] == str(tmp_path / "run" / "notify.sock")
-    assert process.env["SHIYIN_SUPERVISED"] == "1"
+    assert process.env["SHIYIN_SUPERVISED"] == str(os.getpid())
     assert process.env["KEPT"] == "yes"
     assert "LISTEN_PID" not in process.env
 

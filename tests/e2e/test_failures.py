@@ -73,7 +73,6 @@ def test_the_roles_of_a_killed_supervisor_end_and_a_new_one_goes_on(tmp_path: Pa
             what="the end of every role",
         )
     assert crowd.refusals <= {SYSTEM_FAILURE, TIME_NOT_AVAILABLE}
-    (state / "run" / "ready.json").unlink()  # nobody was left to take it back
     with running_box(state) as successor, Crowd(successor, PROFILES) as later:
         later.until_served()
     judge(state, crowd.tokens + later.tokens)

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from kit.box import Box, is_running, read_ready, running_box, start_box
+from kit.box import ROOT, Box, is_running, read_ready, running_box, start_box
 from kit.polling import wait_until
 from kit.tsp_client import make_query, post_query, read_reply
 
@@ -45,10 +46,30 @@ def test_no_role_outlives_a_killed_supervisor_and_the_next_start_serves(tmp_path
         )
     finally:
         box.kill(pids_of(box))
-    (state / "run" / "ready.json").unlink()
+    assert read_ready(state) == {}
     with running_box(state) as again:
         assert again.tsa("sm2").read_bytes() == tsa
         assert is_granted(again)
+
+
+def test_a_second_run_on_one_folder_says_so_and_leaves_the_first_alone(private_box: Box) -> None:
+    facts = read_ready(private_box.state)
+    second = subprocess.run(
+        [ROOT / "tools" / "run", "--state", private_box.state],
+        capture_output=True,
+        text=True,
+        timeout=GUARD_S,
+        check=False,
+    )
+    assert second.returncode == 1
+    supervisor = facts["pids"]["supervisor"][0]
+    assert f"process {supervisor} runs a box on {private_box.state}: stop it" in second.stderr
+    assert read_ready(private_box.state) == facts
+    assert is_granted(private_box)
+    status = subprocess.run(
+        [facts["cli"], "status", "--state", private_box.state], timeout=GUARD_S, check=False
+    )
+    assert status.returncode == 0
 
 
 @pytest.mark.parametrize("role", ["front", "timed"])

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
 from appliance.daemon.banner import render_banner
+from appliance.daemon.claim import Claim
 from appliance.daemon.listeners import SOCKET_MODE, Listener, bind_tcp, bind_unix
 from appliance.daemon.roles.setting import Setting
 from appliance.daemon.supervisor import Role, Supervisor
@@ -36,13 +37,18 @@ class BoxRole:
 
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
+        self._claim: Claim | None = None
         self._supervisor: Supervisor | None = None
         self._listeners: list[Listener] = []
         self._is_ready = False
 
     async def start(self) -> None:
-        """Start the roles, wait until a stamp is granted, write ready.json, greet."""
+        """Start the roles, wait until a stamp is granted, write ready.json, greet.
+
+        Raises Conflict, having touched nothing, while another box runs on this folder.
+        """
         places = self._setting.places
+        self._claim = Claim.take(places.claim)
         places.ready.unlink(missing_ok=True)
         self._listeners = self._bind()
         self._supervisor = self._make_supervisor(self._listeners)
@@ -62,15 +68,20 @@ class BoxRole:
     async def stop(self) -> None:
         """Drain the children, fronts first; kill what has not gone in time."""
         self._is_ready = False
+        if self._claim is None:
+            return  # what is here belongs to another box
         self._setting.places.ready.unlink(missing_ok=True)
-        if self._supervisor is None:
-            return
-        self._supervisor.stop("TERM")
+        if self._supervisor is not None:
+            await self._end(self._supervisor)
+        self._claim.release()
+
+    async def _end(self, supervisor: Supervisor) -> None:
+        supervisor.stop("TERM")
         reactor = self._setting.reactor
         deadline = reactor.seconds() + KILL_AFTER_S
-        while not self._supervisor.is_empty:
+        while not supervisor.is_empty:
             if reactor.seconds() > deadline:
-                self._supervisor.stop("KILL")
+                supervisor.stop("KILL")
             await deferLater(reactor, _POLL_S)
 
     def _bind(self) -> list[Listener]:
