@@ -30,7 +30,10 @@ Oid = Annotated[
 ]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
 
-DEMO_POLICY = "2.999.1.1"
+EXAMPLE_ARC = "2.999"
+"""joint-iso-itu-t(2) example(999): the arc for examples, which nobody can rely upon."""
+
+DEMO_POLICY = f"{EXAMPLE_ARC}.1.1"
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +154,8 @@ class Settings(_Table, frozen=True):
             policies, profiles = (TspPolicy(oid=DEMO_POLICY),), DEMO_PROFILES
         if not policies or not profiles:
             raise Refused(f"{self.mode} needs both [[tsp.policy]] and [[tsp.profile]]")
+        if self.mode == "production":
+            _refuse_example([policy.oid for policy in policies])
         _refuse_twice("policy", [policy.oid for policy in policies])
         _refuse_twice("profile", [profile.name for profile in profiles])
         # A key has one algorithm: paired with two, its name comes twice here.
@@ -160,6 +165,15 @@ class Settings(_Table, frozen=True):
             raise Refused(f"tcp_profile {self.tsp.tcp_profile} is no profile of these settings")
         known = {policy.oid: Policy(policy.oid, policy.max_bound_us * 1000) for policy in policies}
         return tuple(_profile(profile, known) for profile in profiles)
+
+
+def _refuse_example(oids: Sequence[str]) -> None:
+    for oid in oids:
+        if f"{oid}.".startswith(f"{EXAMPLE_ARC}."):
+            raise Refused(
+                f"policy {oid} is under {EXAMPLE_ARC}, the arc for examples: "
+                "production needs a policy OID of its own"
+            )
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:

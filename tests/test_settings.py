@@ -209,6 +209,40 @@ def test_profiles_that_cannot_be_served_are_refused(written: Path) -> None:
         settings.profiles()
 
 
+def policy(oid: str) -> str:
+    return f"[[tsp.policy]]\noid = '{oid}'\n"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PRODUCTION + policy("2.999.1.1") + profile(oid="2.999.1.1"),
+        PRODUCTION + policy("2.999") + profile(oid="2.999"),
+        PRODUCTION + POLICY + policy("2.999.7") + profile(),
+    ],
+    ids=["the demo's", "the arc itself", "beside a sound one"],
+    indirect=True,
+)
+def test_production_takes_no_policy_of_the_example_arc(written: Path) -> None:
+    settings = load_settings(written)
+    with pytest.raises(Refused, match=r"policy 2\.999\S* is under 2\.999, the arc for examples"):
+        settings.profiles()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        PRODUCTION + policy("2.9991.1") + profile(oid="2.9991.1"),
+        PRODUCTION + policy("1.2.999") + profile(oid="1.2.999"),
+        policy("2.999.7") + profile(oid="2.999.7"),
+    ],
+    ids=["a longer number", "elsewhere", "in a demo"],
+    indirect=True,
+)
+def test_what_only_looks_like_the_example_arc_is_taken(written: Path) -> None:
+    assert len(load_settings(written).profiles()) == 1
+
+
 @pytest.mark.parametrize(
     "written", ["[tsp]\ntcp_profile = 'b'\n" + POLICY + profile("a") + profile("b")], indirect=True
 )
