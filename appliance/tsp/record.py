@@ -60,7 +60,8 @@ def decode(data: bytes) -> Stamp:
 def rebuild(stamp: Stamp, template: Template) -> bytes:
     """Make the TimeStampToken of a row again, octet for octet.
 
-    Raises Conflict when the row was not made with this template.
+    Raises Conflict when the row was not made with this template, Malformed when that is one of SM2
+    and the row's signature has not its 64 octets.
     """
     renderer = Renderer(template)
     if renderer.template_id != stamp.template_id:

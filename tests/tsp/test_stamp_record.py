@@ -69,6 +69,13 @@ def test_another_template_does_not_rebuild_a_row():
         rebuild(a_stamp(), templates()["gmt", WIDE.oid])
 
 
+@pytest.mark.parametrize("signature", [b"", bytes(63), bytes(65)])
+def test_a_row_of_sm2_without_a_signature_of_64_octets_makes_no_token(signature):
+    row = msgspec.structs.replace(a_stamp(), signature=signature)
+    with pytest.raises(Malformed):
+        rebuild(row, templates()["sm2", WIDE.oid])
+
+
 @given(STAMPS)
 def test_a_row_survives_its_serialisation(stamp):
     assert decode(encode(stamp)) == stamp
