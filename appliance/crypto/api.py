@@ -66,6 +66,10 @@ class Sm2Engine(Protocol):
     def name(self) -> str:
         """`native` or `libcrypto`."""
 
+    @property
+    def path(self) -> str:
+        """Which of its code paths this processor runs; empty when that is not told."""
+
     def generate(self) -> Sm2Key:
         """Draw a new private key uniformly from 1 .. n-2.  GB/T 32918.1 6.1."""
 

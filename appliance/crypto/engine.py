@@ -30,6 +30,12 @@ class EngineChoice:
     fallback_reason: str | None
     checks: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """What an operator reads: `native (bmi2-adx)`, `libcrypto`."""
+        path = self.engine.path
+        return f"{self.engine.name} ({path})" if path else self.engine.name
+
 
 def make_native() -> Sm2Engine:
     """Make the native engine.  Raises ImportError where its extension was not built."""

@@ -43,6 +43,11 @@ class LibcryptoEngine:
         """`libcrypto`."""
         return "libcrypto"
 
+    @property
+    def path(self) -> str:
+        """OpenSSL chooses by itself and does not say."""
+        return ""
+
     def generate(self) -> LibcryptoKey:
         """Draw d from OpenSSL's private generator until it lies in 1 .. n-2.  GB/T 32918.1 6.1."""
         with SecretBuffer(SCALAR_OCTETS) as secret:

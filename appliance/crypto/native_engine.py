@@ -26,6 +26,11 @@ class NativeEngine:
         """`native`."""
         return "native"
 
+    @property
+    def path(self) -> str:
+        """`bmi2-adx`, `x86-64` or `portable`."""
+        return _native.path()
+
     def generate(self) -> NativeKey:
         """Draw d from getrandom until it lies in 1 .. n-2.  GB/T 32918.1 6.1."""
         return NativeKey(_native.generate())

@@ -161,6 +161,14 @@ def test_the_native_core_is_chosen_when_it_proves_itself():
     assert choice.fallback_reason is None
 
 
+def test_the_title_of_a_choice_names_the_path_where_there_is_one():
+    from appliance.crypto import _native
+
+    assert _native.path() in ("bmi2-adx", "x86-64", "portable")
+    assert choose_engine(will_sign=False).title == f"native ({_native.path()})"
+    assert choose_engine("libcrypto").title == "libcrypto"
+
+
 def test_a_sound_engine_in_the_place_of_the_native_one_passes():
     engine = LibcryptoEngine()
     choice = choose_engine("native", native=lambda: engine)

@@ -1,14 +1,18 @@
 """The box from its start to its end, and what becomes of it when a part is killed."""
 
+import json
 import os
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kit.box import ROOT, Box, is_running, read_ready, running_box, start_box
 from kit.polling import wait_until
 from kit.tsp_client import make_query, post_query, read_reply
+
+from appliance.crypto.engine import choose_engine
 
 pytestmark = pytest.mark.e2e
 
@@ -70,6 +74,18 @@ def test_a_second_run_on_one_folder_says_so_and_leaves_the_first_alone(private_b
         [facts["cli"], "status", "--state", private_box.state], timeout=GUARD_S, check=False
     )
     assert status.returncode == 0
+
+
+def test_the_operator_is_told_which_engine_signs_by_which_path(private_box: Box) -> None:
+    def show(verb: str) -> dict[str, Any]:
+        command = [private_box.facts["cli"], verb, "--json", "--state", private_box.state]
+        return json.loads(subprocess.check_output(command, timeout=GUARD_S))
+
+    engine = choose_engine(will_sign=False).title
+    assert show("status")["engine"] == engine
+    keys = show("keys")
+    assert keys["tsa-sm2"]["engine"] == engine
+    assert keys["tsa-rsa"]["engine"] == "cryptography"
 
 
 @pytest.mark.parametrize("role", ["front", "timed"])

@@ -13,6 +13,7 @@ from msgspec.msgpack import Decoder
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.listeners import SOCKET_MODE
 from appliance.daemon.places import read_boot_id
@@ -218,7 +219,7 @@ class SignerRole:
         return {
             "mode": self._setting.settings.mode,
             "node": self._setting.settings.node,
-            "engine": choice.engine.name,
+            "engine": choice.title,
             "engine_alarm": choice.fallback_reason,
             "profiles": [profile.name for profile in self._profiles],
             "time": {"reason": reading.reason}
@@ -237,6 +238,7 @@ class SignerRole:
         return {
             name: {
                 "algorithm": identity.key.algorithm.value,
+                "engine": self._engine_of(identity.key.algorithm),
                 "subject": str(identity.certificate.subject),
                 "issuer": str(identity.certificate.issuer),
                 "serial_number": f"{identity.certificate.serial_number:x}",
@@ -245,3 +247,8 @@ class SignerRole:
             }
             for name, identity in self._unlocked.identities.items()
         }
+
+    def _engine_of(self, algorithm: KeyAlgorithm) -> str:
+        assert self._unlocked is not None
+        is_sm2 = algorithm is KeyAlgorithm.SM2
+        return self._unlocked.choice.title if is_sm2 else "cryptography"
