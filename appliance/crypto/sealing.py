@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import hmac
 import os
-from types import TracebackType
 from typing import Final, Literal, Self
 
 import msgspec
 
 from appliance.crypto import libcrypto_cipher as cipher
 from appliance.crypto.api import KeyAlgorithm
-from appliance.crypto.secret import SecretBuffer
+from appliance.crypto.secret import SecretBuffer, Zeroed
 from appliance.errors import Malformed, Refused
 
 KEK_OCTETS: Final = 32
@@ -48,7 +47,7 @@ class KeyHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public: bytes
 
 
-class Kek:
+class Kek(Zeroed):
     """The key-encryption key: an SM4 key and a MAC key derived from 32 secret octets.
 
     A context manager that zeroes both at its end.
@@ -75,17 +74,6 @@ class Kek:
         """Zero both keys; calling twice is harmless."""
         self.encryption.close()
         self.mac.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def seal(kek: Kek, header: KeyHeader, secret: SecretBuffer) -> bytes:

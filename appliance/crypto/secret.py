@@ -18,7 +18,26 @@ _libc.explicit_bzero.restype = None
 _MADV_WIPEONFORK = 18  # linux/mman.h; the mmap module of 3.11 does not name it
 
 
-class SecretBuffer:
+class Zeroed:
+    """A context manager whose secrets `close` zeroes, at its end at the latest."""
+
+    def close(self) -> None:
+        """Zero the secrets; calling twice is harmless."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class SecretBuffer(Zeroed):
     """`size` octets of secret in pages of their own; a context manager that zeroes them at its end.
 
     The pages stay mapped until the object dies, so that a late reader sees zeros and never somebody
@@ -65,17 +84,6 @@ class SecretBuffer:
     def _require_open(self) -> None:
         if self._closed:
             raise Fault("a closed secret was used")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         self.close()
