@@ -15,9 +15,10 @@ from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
+from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
-from appliance.services.clocks import read_host_clock
+from appliance.services.clocks import TimeReader, read_host_clock
 from appliance.services.messages import (
     PROTOCOL_VERSION,
     Hello,
@@ -33,6 +34,7 @@ from appliance.settings import Settings
 from appliance.wire.http import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.stf_http import stf_routes
+from appliance.wire.time_http import time_routes
 from appliance.wire.tsp_http import timestamp_routes
 from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
 from appliance.wire.verify_http import verify_routes
@@ -83,11 +85,12 @@ class FrontRole:
     def __init__(self, setting: Setting) -> None:
         self._setting = setting
         self._desk = StampDesk(setting.reactor)
+        self._clock = TimeReader(setting.places.time_page, boot_id=read_boot_id())
         settings = setting.settings
         default = settings.profiles()[0].name
         stamping = timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s)
         self._site = Site(
-            {**stamping, **_verification(setting, self._desk)},
+            {**stamping, **time_routes(self._clock.read), **_verification(setting, self._desk)},
             clock=setting.reactor,
             wall_s=wall_s,
             limits=http_limits(settings),
