@@ -1,5 +1,7 @@
 """What hostile clients do to the port of the socket protocol."""
 
+import socket
+
 import pytest
 from kit.abuse import Attacker, Line, all_over, keep_up, pour
 from kit.der_bombs import BOMBS
@@ -82,9 +84,25 @@ def test_a_flood_of_the_smallest_messages_is_answered_one_by_one(
     assert set(flags(line)) == {flag}
 
 
-def test_half_closed_connections_are_let_go(attacker: Attacker) -> None:
+def test_half_closed_connections_get_their_answers_and_are_let_go(attacker: Attacker) -> None:
     lines = attacker.connect(attacker.tcp_port, ATTACKERS)
+    whole = tsa_msg(make_query())
+    sent = (b"", b"\x00\x00", whole, whole * 3 + whole[:9])
+    heard = ((), (ERROR_MSG_REP,), (FINAL_MSG_REP,), (FINAL_MSG_REP,) * 3 + (ERROR_MSG_REP,))
     for number, line in enumerate(lines):
-        line.send((b"", b"\x00\x00", tsa_msg(make_query()))[number % 3])
-        line.socket.shutdown(1)
+        line.send(sent[number % len(sent)])
+        line.socket.shutdown(socket.SHUT_WR)
     keep_up(lines, all_over(lines))
+    for number, line in enumerate(lines):
+        assert flags(line) == heard[number % len(heard)]
+        for flag, value in messages(line):
+            assert flag != FINAL_MSG_REP or read_reply(value).status == 0
+
+
+def test_a_half_closed_pipeline_that_is_never_read_is_ended(attacker: Attacker) -> None:
+    lines = attacker.connect(attacker.tcp_port, ATTACKERS // 4)
+    for line in lines:
+        line.send(tsa_msg(make_query()) * 1000)
+        line.socket.shutdown(socket.SHUT_WR)
+    keep_up(lines, all_over(lines))
+    assert all(set(flags(line)) <= {FINAL_MSG_REP} for line in lines)
