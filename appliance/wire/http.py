@@ -2,8 +2,8 @@
 
 A handler is called with a complete `Request` and answers by `request.reply(Response)`, now or
 later; the connection keeps pipelined replies in order.  A callback and no coroutine, since one
-request's share of a busy front is 20 us.  Bodies need a Content-Length: Transfer-Encoding is
-refused (411), which also closes the door on request smuggling.
+request's share of a busy front is 20 us; clients repeat their heads, so that one is read once a
+second.
 """
 
 from __future__ import annotations
@@ -16,18 +16,22 @@ from wsgiref.handlers import format_date_time
 
 import attrs
 import httptools
+import msgspec
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.services.reactor import Clock, StreamTransport
-from appliance.wire.connections import DirectSender, Door, is_plain_tcp
-from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, path_of, problem
+from appliance.wire.connections import LINGER_S, DirectSender, Door, close_lingering
+from appliance.wire.http_head import EMPTY_LINES, END, NOT_WELL_FORMED, Refusal, feed, read_head
+from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, problem
 
 __all__ = ["BodySink", "Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LINGER_S = 2.0
+_KNOWN_CALLS = 128
+_KNOWN_OCTETS = 1024
+"""So many heads, and none longer, are remembered: some 4 MiB if they are made to cost most."""
 
 
 class BodySink(Interface):
@@ -48,7 +52,6 @@ class Request:
         "_head_only",
         "answer",
         "body",
-        "client",
         "headers",
         "keep_alive",
         "parameter",
@@ -58,20 +61,25 @@ class Request:
     def __init__(
         self,
         connection: HttpConnection,
-        headers: dict[bytes, bytes],
-        parameter: str,
+        headers: Mapping[bytes, bytes],
+        parameter: str = "",
         *,
         head_only: bool,
+        keep_alive: bool = False,
     ) -> None:
         self._connection = connection
         self._head_only = head_only
         self.headers = headers
         self.parameter = parameter
-        self.client = connection.client
+        self.keep_alive = keep_alive
         self.body = b""
         self.sink: BodySink | None = None
-        self.keep_alive = True
         self.answer: bytes | None = None
+
+    @property
+    def client(self) -> bytes:
+        """The packed address and port of who asks."""
+        return self._connection.client
 
     def reply(self, response: Response) -> None:
         """Answer; the octets leave when every earlier request of the connection is answered."""
@@ -100,6 +108,17 @@ class Route:
     open_sink: Callable[[], BodySink] | None = None
 
 
+class Call(msgspec.Struct, frozen=True):
+    """What a head asks for."""
+
+    route: Route
+    parameter: str
+    headers: Mapping[bytes, bytes]
+    head_only: bool
+    keep_alive: bool
+    body_octets: int
+
+
 class Site(Door):
     """The routes of one port and the connections open on it.
 
@@ -120,28 +139,62 @@ class Site(Door):
         self.limits = limits
         self._wall_s = wall_s
         self._heads: dict[tuple[int, str, tuple[str, ...], bool], bytes] = {}
+        self._calls: dict[bytes, Call] = {}
 
     def connect(self, client: bytes) -> Protocol:
         """Make the protocol of an accepted connection."""
         return HttpConnection(self, client)
 
     def tick(self) -> None:
-        """Renew the Date header, and expire what is late."""
+        """Renew the Date header, forget heads that were read, and expire what is late."""
         self._heads.clear()
+        self._calls.clear()
         super().tick()
 
-    def route(self, path: str, method: str) -> tuple[Route, str] | Response:
-        """Find the route and its parameter, or the answer that says there is none."""
+    def call(self, octets: bytes) -> Call | Refusal:
+        """Read a head and find its route; what may be asked is remembered for a second."""
+        known = self._calls.get(octets)
+        if known is not None:
+            return known
+        found = self._find(octets)
+        if (
+            isinstance(found, Call)
+            and len(octets) <= _KNOWN_OCTETS
+            and len(self._calls) < _KNOWN_CALLS
+        ):
+            self._calls[octets] = found
+        return found
+
+    def _find(self, octets: bytes) -> Call | Refusal:
+        head = read_head(octets)
+        if isinstance(head, Refusal):
+            return head
+        head_only = head.method == "HEAD"
+        found = self._route(head.path, head.method)
+        if isinstance(found, Response):
+            return Refusal(found, head_only)
+        route, parameter = found
+        if head.body_octets > route.body_limit:
+            detail = f"the body may have {route.body_limit} octets here"
+            return Refusal(problem(413, detail, close=True), head_only)
+        return Call(route, parameter, head.headers, head_only, head.keep_alive, head.body_octets)
+
+    def _route(self, path: str, method: str) -> tuple[Route, str] | Response:
+        """Find the route and its parameter, or the answer that says there is none.
+
+        The request's body, if any, is not read then: the connection ends.
+        """
         methods, parameter = self.routes.get(path), ""
         if methods is None:
             folder, _, parameter = path.rpartition("/")
             methods = self.routes.get(folder + "/")
         if methods is None or (not parameter and path.endswith("/") and path != "/"):
-            return problem(404, "no such path here")
+            return problem(404, "no such path here", close=True)
         route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted(methods))
-            return problem(405, f"this path takes {allowed}", fields=(f"Allow: {allowed}",))
+            fields = (f"Allow: {allowed}",)
+            return problem(405, f"this path takes {allowed}", close=True, fields=fields)
         return route, parameter
 
     def render(self, response: Response, *, keep_alive: bool) -> bytes:
@@ -165,7 +218,7 @@ class Site(Door):
 
 
 class HttpConnection(Protocol):
-    """One connection: parses requests, keeps replies in order, has a deadline in every state."""
+    """One connection: parts requests, keeps replies in order, has a deadline in every state."""
 
     transport: StreamTransport  # type: ignore[assignment]
     _log = Logger()
@@ -174,19 +227,12 @@ class HttpConnection(Protocol):
         self.site = site
         self.client = client
         self.deadline = site.clock.seconds() + site.limits.head_deadline_s
-        self._parser = httptools.HttpRequestParser(self)
         self._pending: deque[Request] = deque()
-        self._current: Request | None = None
-        self._route: Route | None = None
-        self._url = b""
-        self._headers: dict[bytes, bytes] = {}
+        self._head = b""
+        self._parser: httptools.HttpRequestParser | None = None
+        self._current: tuple[Request, Call] | None = None
         self._body: list[bytes] = []
-        self._sink: BodySink | None = None
         self._body_owed = 0
-        self._head_octets = 0
-        self._unfinished_octets = 0
-        self._in_head = False
-        self._head_only = False
         self._refused = False
         self._is_unread = False
         self._reading = True
@@ -205,17 +251,14 @@ class HttpConnection(Protocol):
         """Count out; replies still to come are dropped."""
         self._refused = True
         self._pending.clear()
-        if self._sink is not None:
-            self._sink.abandon()
+        if self._current is not None and (sink := self._current[0].sink) is not None:
+            sink.abandon()
         self.site.closed(self)
 
     def dataReceived(self, data: bytes) -> None:
-        """Feed the parser; whatever it cannot read is a 400 and the end."""
-        self._unfinished_octets += len(data)
+        """Take heads and bodies in turn; what follows a refusal is dropped."""
         while data and not self._refused:
-            data = self._take_body(data) if self._body_owed else self._parse(data)
-        if self._in_head:
-            self._judge_head_size()
+            data = self._take_head(data) if self._current is None else self._take_body(data)
 
     def pauseProducing(self) -> None:
         """The peer does not read its replies: stop reading its requests."""
@@ -232,201 +275,134 @@ class HttpConnection(Protocol):
     def stopProducing(self) -> None:
         """The transport is gone; connectionLost follows."""
 
-    # --- httptools calls -----------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """Start a new head."""
-        self._in_head = True
-        self._head_octets = self._unfinished_octets = 0
-        self._url = b""
-        self._headers = {}
-        self.deadline = self.site.clock.seconds() + self.site.limits.head_deadline_s
-
-    def on_url(self, url: bytes) -> None:
-        """Collect the request target."""
-        self._url += url
-        self._head_octets += len(url)
-        self._unfinished_octets = 0
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; a name that comes twice must be one that may."""
-        self._head_octets += len(name) + len(value) + 3
-        self._unfinished_octets = 0
-        name = name.lower()
-        if name in self._headers:
-            self._judge_head_size()
-            if self._refused:
-                return
-            if name in (b"content-length", b"host", b"transfer-encoding", b"content-type"):
-                self._refuse(problem(400, "a header that may come once came twice", close=True))
-            value = self._headers[name] + b", " + value
-        self._headers[name] = value
-
-    def on_headers_complete(self) -> None:
-        """Find the route and refuse what it would not take before a body is read."""
-        self._in_head = False
-        self._judge_head_size()
-        if self._refused:
-            return
-        method = self._parser.get_method().decode("ascii")
-        self._head_only = method == "HEAD"
-        if (refusal := self._judge_head()) is not None:
-            self._refuse(refusal)
-            return
-        found = self.site.route(path_of(self._url), method)
-        if isinstance(found, Response):
-            # The request's body, if any, is not read: without it the next head cannot be found.
-            self._refuse(attrs.evolve(found, close=True))
-            return
-        self._route, parameter = found
-        if (refusal := self._judge_body(self._route)) is not None:
-            self._refuse(refusal)
-            return
-        self._current = Request(self, self._headers, parameter, head_only=self._head_only)
-        self._body = []
-        if self._route.open_sink is not None:
-            self._sink = self._current.sink = self._route.open_sink()
-        self.deadline = self.site.clock.seconds() + self._route.deadline_s
-        if b"expect" in self._headers and not self._pending:
-            self._send(_CONTINUE)
-
-    def on_body(self, body: bytes) -> None:
-        """Collect the body, within what was declared."""
-        if self._refused:
-            return
-        if self._sink is not None:
-            self._sink.write(body)
-        else:
-            self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        """Hand the request to its handler, unless `_parse` still has to find its body."""
-        if not self._parser.should_upgrade():
-            self._complete()
-
     # --- our own -------------------------------------------------------------------------
 
     def flush(self) -> None:
         """Send the answers that are next in order."""
+        pending = self._pending
         ready: list[bytes] = []
-        last: Request | None = None
-        while self._pending and (answer := self._pending[0].answer) is not None:
-            last = self._pending.popleft()
+        keep_alive = True
+        while keep_alive and pending and (answer := pending[0].answer) is not None:
+            keep_alive = pending.popleft().keep_alive
             ready.append(answer)
-            if not last.keep_alive:
-                self._pending.clear()
-        if last is None:
+        if not ready:
             return
-        self._send(b"".join(ready) if len(ready) > 1 else ready[0])
-        if not last.keep_alive:
-            self._refused = True
-            self.deadline = self.site.clock.seconds() + self.site.limits.write_deadline_s
-            # A transport does not close while it has a producer that it told to pause.
-            self.transport.unregisterProducer()
-            self._hang_up()
-        else:
+        self._send(ready[0] if len(ready) == 1 else b"".join(ready))
+        if keep_alive:
             self._steer()
-
-    def _hang_up(self) -> None:
-        """Close when all is sent.
-
-        What a client still sends to a request that was refused is read and dropped for a while:
-        closing at once would reset the connection before it reads why (RFC 9112 9.6).
-        """
-        if not self._is_unread or not is_plain_tcp(self.transport):
-            self.transport.loseConnection()
-            return
-        self.deadline = self.site.clock.seconds() + _LINGER_S
-        self.transport.loseWriteConnection()
-        self.transport.resumeProducing()
+        else:
+            self._end()
 
     def expire(self) -> None:
         """End a late connection: a client amid a request is told, an idle one is just closed."""
         if self._pending:
             self._set_idle()  # we are the slow one; services have deadlines of their own
-        elif (self._in_head or self._current is not None) and not self._refused:
+        elif (self._head or self._current is not None) and not self._refused:
             self._refuse(problem(408, "the request took too long", close=True))
             self.deadline = self.site.clock.seconds() + 1.0
         else:
             self.transport.abortConnection()
 
-    def _parse(self, data: bytes) -> bytes:
-        """Feed the parser; gives what it left."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            # The offer is let pass (RFC 9110 7.8); httptools does not read the body after one.
-            self._body_owed = int(self._headers.get(b"content-length", b"0"))
-            if not self._body_owed:
-                self._complete()
-            return data[offer.args[0] :]
-        except httptools.HttpParserError:
-            self._refuse(problem(400, "not a well-formed HTTP/1.1 request", close=True))
+    def _take_head(self, data: bytes) -> bytes:
+        """Read a head, or a piece of one; gives what follows it."""
+        octets = self._head + data if self._head else data.lstrip(EMPTY_LINES)
+        end = octets.find(END, 0, self.site.limits.head_octets)
+        if end >= 0:
+            stop = end + len(END)
+            self._head, self._parser = b"", None
+            self._begin(self.site.call(octets[:stop]))
+            return octets[stop:]
+        if octets:
+            self._await_head(octets, data)
         return b""
 
+    def _await_head(self, octets: bytes, data: bytes) -> None:
+        """Keep the head so far, unless it is already plain that it is none."""
+        limit = self.site.limits.head_octets
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(None)
+            self.deadline = self.site.clock.seconds() + self.site.limits.head_deadline_s
+        self._head = octets
+        if not feed(self._parser, data[:limit]):
+            self._refuse(NOT_WELL_FORMED)
+        elif len(octets) > limit:
+            self._refuse(problem(431, "request head too large", close=True))
+
+    def _begin(self, call: Call | Refusal) -> None:
+        """Begin to take the body of a request, if it may have one."""
+        if isinstance(call, Refusal):
+            self._refuse(call.response, head_only=call.head_only)
+            return
+        route = call.route
+        request = Request(
+            self,
+            call.headers,
+            call.parameter,
+            head_only=call.head_only,
+            keep_alive=call.keep_alive,
+        )
+        if route.open_sink is not None:
+            request.sink = route.open_sink()
+        if b"expect" in call.headers and not self._pending:
+            self._send(_CONTINUE)
+        self._current = request, call
+        self._body_owed = call.body_octets
+        if self._body_owed:
+            self.deadline = self.site.clock.seconds() + route.deadline_s
+        else:
+            self._complete()
+
     def _take_body(self, data: bytes) -> bytes:
-        """Read of a body what the parser would not; gives what follows it."""
-        body = data[: self._body_owed]
-        self.on_body(body)
-        self._body_owed -= len(body)
+        """Read a piece of a body, within what was declared; gives what follows it."""
+        piece = data[: self._body_owed]
+        assert self._current is not None
+        sink = self._current[0].sink
+        if sink is None:
+            self._body.append(piece)
+        else:
+            sink.write(piece)
+        self._body_owed -= len(piece)
         if not self._body_owed:
             self._complete()
-        return data[len(body) :]
+        return data[len(piece) :]
 
     def _complete(self) -> None:
-        request, route = self._current, self._route
-        if self._refused or request is None or route is None:
-            return
-        self._current = self._sink = None
-        self._head_only = False
+        """Hand the request to its handler."""
+        assert self._current is not None
+        request, call = self._current
+        self._current = None
         request.body = b"".join(self._body)
-        request.keep_alive = self._parser.should_keep_alive()
+        self._body.clear()
         self._pending.append(request)
         self._set_idle()
         self._steer()
         if not request.keep_alive:
             self._refused = True
         try:
-            route.handler(request)
+            call.route.handler(request)
         except Exception:
             self._log.failure("a handler failed")
             request.reply(problem(500, "the answer could not be made", close=True))
 
-    def _judge_head_size(self) -> None:
-        """Refuse a head too large, by its finished pieces and the reads since the last of them."""
-        if self._head_octets + self._unfinished_octets > self.site.limits.head_octets:
-            self._refuse(problem(431, "request head too large", close=True))
-
-    def _judge_head(self) -> Response | None:
-        version = self._parser.get_http_version()
-        if version == "1.0":
-            self._headers.pop(b"expect", None)  # RFC 9110 10.1.1
-        elif version != "1.1":
-            return problem(505, "HTTP/1.1 is spoken here", close=True)
-        elif b"host" not in self._headers:
-            return problem(400, "a request has a Host (RFC 9112 3.2)", close=True)
-        return None
-
-    def _judge_body(self, route: Route) -> Response | None:
-        if b"transfer-encoding" in self._headers:
-            return problem(411, "send a Content-Length", close=True)
-        length = self._headers.get(b"content-length", b"0")
-        if not length.isdigit():
-            return problem(400, "Content-Length is not a number", close=True)
-        if int(length[:20]) > route.body_limit:
-            return problem(413, f"the body may have {route.body_limit} octets here", close=True)
-        if self._headers.get(b"expect", b"100-continue").lower() != b"100-continue":
-            return problem(417, "only 100-continue can be expected", close=True)
-        return None
-
-    def _refuse(self, response: Response) -> None:
+    def _refuse(self, response: Response, *, head_only: bool = False) -> None:
         """Answer in order and end the connection; nothing more is read from it."""
-        if self._refused:
-            return
         self._refused = self._is_unread = True
-        request = Request(self, {}, "", head_only=self._head_only)
+        request = Request(self, {}, head_only=head_only)
         self._pending.append(request)
         request.reply(response)
+
+    def _end(self) -> None:
+        """Close when all is sent; what a client still sends to a refusal is dropped for a while."""
+        self._refused = True
+        self._pending.clear()
+        # A transport does not close while it has a producer that it told to pause.
+        self.transport.unregisterProducer()
+        seconds = self.site.limits.write_deadline_s
+        if not self._is_unread:
+            self.transport.loseConnection()
+        elif close_lingering(self.transport):
+            seconds = LINGER_S
+        self.deadline = self.site.clock.seconds() + seconds
 
     def _set_idle(self) -> None:
         self.deadline = self.site.clock.seconds() + self.site.limits.idle_s

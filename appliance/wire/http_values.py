@@ -6,12 +6,12 @@ import json
 from http import HTTPStatus
 
 import attrs
+import msgspec
 
 from appliance.wire.connections import ConnectionLimits
 
 
-@attrs.frozen
-class Response:
+class Response(msgspec.Struct, frozen=True, gc=False):
     """An answer: status, media type, body, whether the connection ends with it.
 
     `fields` are further header lines, as `Allow: POST`.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from appliance.services.messages import ProfileOffer
 from appliance.services.timestamping import StampDesk
 from appliance.wire.http import Handler, Request, Response, Route, problem
 
@@ -30,7 +31,7 @@ def _handler(desk: StampDesk, default_profile: str) -> Handler:
             request.reply(problem(415, "send Content-Type: application/timestamp-query"))
             return
         profile = request.parameter or default_profile
-        if desk.profiles and not any(offer.name == profile for offer in desk.profiles):
+        if not _is_offered(desk.profiles, profile):
             request.reply(problem(404, "no such TSP profile here"))
             return
         desk.submit(
@@ -41,3 +42,11 @@ def _handler(desk: StampDesk, default_profile: str) -> Handler:
         )
 
     return handle
+
+
+def _is_offered(profiles: Sequence[ProfileOffer], name: str) -> bool:
+    """Tell whether the signer knows a profile; before it is there any may be."""
+    for offer in profiles:
+        if offer.name == name:
+            return True
+    return not profiles
