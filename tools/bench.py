@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benches import abuse, overload, profile, soak, stages, startup, tsp, verify
+from benches import abuse, growth, overload, profile, soak, stages, startup, tsp, verify
 
 from appliance.errors import ApplianceError
 
 BENCHES = {
     "tsp": (tsp, "timestamps a second, latency, and CPU per token of every role"),
     "stages": (stages, "what a token costs by stage in the signer, by batch size"),
+    "growth": (growth, "what a batch costs the ledger when it holds 1 to 10,000,000 rows"),
     "startup": (startup, "seconds to be ready, and memory of every role"),
     "verify": (verify, "verifications a second, in process and over HTTP"),
     "abuse": (abuse, "what a good client notices while others attack"),
