@@ -17,9 +17,11 @@ from wsgiref.handlers import format_date_time
 import attrs
 import httptools
 import msgspec
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer  # type: ignore[import-untyped]
 
 from appliance.services.reactor import Clock, StreamTransport
 from appliance.wire.connections import LINGER_S, DirectSender, Door, close_lingering
@@ -217,6 +219,7 @@ class Site(Door):
         return "\r\n".join(lines).encode("latin-1")
 
 
+@implementer(IHalfCloseableProtocol)
 class HttpConnection(Protocol):
     """One connection: parts requests, keeps replies in order, has a deadline in every state."""
 
@@ -235,6 +238,8 @@ class HttpConnection(Protocol):
         self._body_owed = 0
         self._refused = False
         self._is_unread = False
+        self._is_half_closed = False
+        self._is_over = False
         self._reading = True
         self._writable = True
         self._send: Callable[[bytes], None]
@@ -259,6 +264,17 @@ class HttpConnection(Protocol):
         """Take heads and bodies in turn; what follows a refusal is dropped."""
         while data and not self._refused:
             data = self._take_head(data) if self._current is None else self._take_body(data)
+
+    def readConnectionLost(self) -> None:  # noqa: N802  Twisted's name
+        """The client sends no more: answer what it asked, then close (RFC 9112 9.5)."""
+        self._is_half_closed = True
+        if self._is_over:
+            self.transport.loseConnection()
+        elif not self._pending:
+            self._end()
+
+    def writeConnectionLost(self) -> None:  # noqa: N802  Twisted's name
+        """Our own direction is closed, which only lingering does; the client may still read."""
 
     def pauseProducing(self) -> None:
         """The peer does not read its replies: stop reading its requests."""
@@ -288,7 +304,7 @@ class HttpConnection(Protocol):
         if not ready:
             return
         self._send(ready[0] if len(ready) == 1 else b"".join(ready))
-        if keep_alive:
+        if keep_alive and (pending or not self._is_half_closed):
             self._steer()
         else:
             self._end()
@@ -393,12 +409,12 @@ class HttpConnection(Protocol):
 
     def _end(self) -> None:
         """Close when all is sent; what a client still sends to a refusal is dropped for a while."""
-        self._refused = True
+        self._refused = self._is_over = True
         self._pending.clear()
         # A transport does not close while it has a producer that it told to pause.
         self.transport.unregisterProducer()
         seconds = self.site.limits.write_deadline_s
-        if not self._is_unread:
+        if self._is_half_closed or not self._is_unread:
             self.transport.loseConnection()
         elif close_lingering(self.transport):
             seconds = LINGER_S
@@ -410,7 +426,7 @@ class HttpConnection(Protocol):
     def _steer(self) -> None:
         """Read only while the peer reads and its pipeline has room."""
         wanted = self._writable and len(self._pending) < self.site.limits.pipeline
-        if wanted != self._reading and not self._refused:
+        if wanted != self._reading and not (self._refused or self._is_half_closed):
             self._reading = wanted
             if wanted:
                 self.transport.resumeProducing()
