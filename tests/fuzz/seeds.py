@@ -389,9 +389,9 @@ def settings_seeds() -> Seeds:
         "defaults": shown,
         "empty": b"",
         "production": b'mode = "production"\n',
-        "profiles": b'mode = "production"\nnode = 9\n[[tsp.policy]]\noid = "2.999.1"\n'
+        "profiles": b'mode = "production"\nnode = 9\n[[tsp.policy]]\noid = "1.2.156.99"\n'
         b'max_bound_us = 5\n[[tsp.profile]]\nname = "sm2"\nkey = "k"\nalgorithm = "sm2"\n'
-        b'policies = ["2.999.1"]\nform = "gmt"\nchain = true\n[listen]\ntsp_http_port = 0\n'
+        b'policies = ["1.2.156.99"]\nform = "gmt"\nchain = true\n[listen]\ntsp_http_port = 0\n'
         b'[time]\nsource = "system"\n[ledger]\nsegment_rows = 1000\n',
         "unknown": b"spelling = 1\n",
         "out-of-range": b"node = 128\n",
