@@ -48,14 +48,39 @@ class Listen(_Table, frozen=True):
     tsp_tcp_port: Port = 3318
 
 
+class TimeDevice(_Table, frozen=True):
+    """A device of time: its name, kind, path (a name that udev gives, or a path) and speed.
+
+    `baud` 0 means what the kind is used to.  A receiver tells which `constellation` its pulse
+    follows and shares the fate of its `antenna`; `cable_delay_ns` is what the antenna's cable adds.
+    """
+
+    name: Name
+    kind: Literal["gnss", "board", "modem", "pps"]
+    path: Annotated[str, Meta(min_length=1, max_length=200)]
+    baud: Annotated[int, Meta(ge=0, le=4_000_000)] = 0
+    constellation: Literal["gps", "beidou", "mixed"] = "mixed"
+    antenna: Name = "main"
+    cable_delay_ns: Annotated[int, Meta(ge=0, le=100_000)] = 0
+
+
 class Time(_Table, frozen=True):
     """What the clock is made of.
 
-    `source` is `demo` (the host's clock under a fixed, labelled bound; tokens are tainted) or
-    `system` (the host's clock under the kernel's own error estimate; opt-in).
+    `source` is `simulated` (simulated devices behind the real drivers; tokens are tainted),
+    `hardware` (the devices listed), `system` (the host's clock under the kernel's own error
+    estimate; opt-in) or `demo` (the host's clock under a fixed, labelled bound; tainted).
+    `ntp` are servers as HOST or HOST:PORT, asked by the front; `floor_us` is the least error bound
+    that is ever stated; `scenario` is a file of faults for the simulated devices.
     """
 
-    source: Literal["demo", "system"] = "demo"
+    source: Literal["simulated", "hardware", "system", "demo"] = "demo"
+    device: tuple[TimeDevice, ...] = ()
+    ntp: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+    floor_us: Annotated[int, Meta(ge=1, le=1000)] = 10
+    beidou_mandatory: bool = False
+    seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 1
+    scenario: str = ""
     demo_bound_us: Annotated[int, Meta(ge=1, le=1_000_000)] = 500
     utc_offset_s: Annotated[int, Meta(ge=0, le=100)] = 37
 

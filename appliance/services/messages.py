@@ -13,6 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from drivers.api import NtpSample
+
 PROTOCOL_VERSION = 1
 FRAME_LIMIT = 1 << 20
 BATCH_LIMIT = 128
@@ -99,6 +101,20 @@ class KeysAsk(Frame, frozen=True, array_like=True, tag="keys?"):
     """A question for the public side of the keys a signer holds."""
 
 
+class TimeAsk(Frame, frozen=True, array_like=True, tag="time?"):
+    """A question for what `timed` knows: sources, votes, state, bound, the holdover foreseen."""
+
+
+class ConfirmTime(Frame, frozen=True, array_like=True, tag="confirm"):
+    """An operator's word that the satellites may be believed again after an alarm."""
+
+
+class OutsideReadings(Frame, frozen=True, array_like=True, tag="readings"):
+    """What a front has read on the network for `timed`, which has no IP socket."""
+
+    ntp: Annotated[list[NtpSample], Meta(max_length=64)]
+
+
 class Facts(Frame, frozen=True, array_like=True, tag="facts"):
     """An answer for people and dashboards: names and plain values."""
 
@@ -109,3 +125,5 @@ StampQuestion = StampBatch | PollAsk
 StampAnswer = Hello | StampReplies | PollReply
 ControlQuestion = StatusAsk | KeysAsk
 ControlAnswer = Hello | Facts
+TimeQuestion = TimeAsk | ConfirmTime
+TimeReport = OutsideReadings
