@@ -71,7 +71,7 @@ def test_every_setting_is_shown_and_nothing_else() -> None:
 
 def test_the_tables_shown_as_comments_are_those_of_the_demo(tmp_path: Path) -> None:
     text = SHOWN.read_text("utf-8")
-    lines = text[text.index("[tsp]") :].splitlines()
+    lines = text[text.index("\n[tsp]\n") :].splitlines()
     wanted = re.compile(r"# (\[\[tsp\.|[a-z0-9_]+ = )")
     path = tmp_path / "appliance.toml"
     path.write_text(
