@@ -9,7 +9,7 @@ import attrs
 
 from appliance.quantities import NS_PER_S, NS_PER_US, Provenance, Utc
 from appliance.timing.page import PageSlot, choose
-from appliance.timing.trusted import Leap, NoTime, TrustedTime
+from appliance.timing.trusted import MAY_ISSUE, Leap, NoTime, TrustedTime
 
 _E12 = 10**12
 _LEAP_STEPS_S = {Leap.INSERT: 1, Leap.DELETE: -1}
@@ -155,7 +155,8 @@ class PageVeto:
 class PageClock:
     """The clock a role reads: page in, instant out; a page seen before is not decoded again.
 
-    The signer gives it a veto, the front none.
+    The signer gives it a veto, the front none.  A page that itself says that nothing may be issued
+    is not weighed: a clock that starts has no time yet that another could be compared with.
     """
 
     def __init__(self, boot_id: bytes, veto: PageVeto | None = None) -> None:
@@ -174,7 +175,7 @@ class PageClock:
         if slot is None:
             return NoTime("there is no sound time page")
         time = extrapolate(slot, raw_ns, self._boot_id)
-        if self._veto is None or isinstance(time, NoTime):
+        if self._veto is None or isinstance(time, NoTime) or time.state not in MAY_ISSUE:
             return time
         doubt = self._veto.judge(slot, time, raw_ns, last_gen_time)
         return NoTime(doubt.value) if doubt else time

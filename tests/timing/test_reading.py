@@ -273,3 +273,18 @@ def test_a_clock_doubts_a_page_behind_the_ledger():
     assert clock.tell(page_of(slot()), RAW_NS, Utc(1_900_000_000_000_000)) == NoTime(
         "the page is behind the last genTime in the ledger"
     )
+
+
+def test_the_first_time_of_a_clock_that_starts_is_compared_with_no_earlier_guess():
+    clock = PageClock(BOOT_ID, PageVeto())
+    guess = slot(1, tai_ns=TAI_NS - 3600 * NS_PER_S, state=ClockState.COLD)
+    clock.tell(page_of(guess), RAW_NS)
+    assert isinstance(clock.tell(page_of(guess, slot(2)), RAW_NS), TrustedTime)
+
+
+def test_a_step_behind_a_page_that_issues_nothing_is_doubted_all_the_same():
+    clock = PageClock(BOOT_ID, PageVeto())
+    clock.tell(page_of(slot(1)), RAW_NS)
+    clock.tell(page_of(slot(2, state=ClockState.UNTRUSTED)), RAW_NS)
+    stepped = slot(3, tai_ns=TAI_NS + 10 * NS_PER_S)
+    assert isinstance(clock.tell(page_of(stepped), RAW_NS), NoTime)
