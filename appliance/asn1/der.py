@@ -47,7 +47,12 @@ def read(data: bytes, position: int, end: int) -> tuple[int, int, int]:
         raise Malformed("DER tag of more than one octet")
     length = data[position + 1]
     start = position + 2
-    if length >= 0x80:
+    if length == 0x82 and start + 2 <= end:  # as most long ones are, at a third less
+        length = data[start] << 8 | data[start + 1]
+        if length < 0x100:
+            raise Malformed("DER length is not minimal")
+        start += 2
+    elif length >= 0x80:
         octets = length & 0x7F
         if octets == 0 or octets > 4 or start + octets > end:
             raise Malformed("DER length is indefinite, too long or cut short")

@@ -65,6 +65,12 @@ def _integer(octets: bytes) -> bytes:
 
 def _scalar(encoded: bytes, position: int, end: int) -> tuple[bytes, int]:
     start, stop = der.expect(encoded, position, end, der.INTEGER)
+    octets = encoded[start:stop]
+    # All but one in 256 are these two, minimal as they stand.
+    if len(octets) == _SCALAR_OCTETS and 0 < octets[0] < 0x80:
+        return octets, stop
+    if len(octets) == _SCALAR_OCTETS + 1 and octets[0] == 0 and octets[1] >= 0x80:
+        return octets[1:], stop
     value = der.integer_value(encoded, start, stop, max_octets=_SCALAR_OCTETS + 1)
     if not 0 <= value < 1 << 8 * _SCALAR_OCTETS:
         raise Malformed("INTEGER of an SM2 signature is negative or longer than 32 octets")

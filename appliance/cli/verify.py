@@ -55,7 +55,10 @@ def run(context: Context, chosen: argparse.Namespace) -> Exit:
     expected = Expected(_imprint(chosen), chosen.nonce, chosen.policy)
     trust = Trust.under(choose_engine(will_sign=False).engine, roots)
     report = verify_token(token, expected, trust, Evidence(extra, lists, now))
-    context.show(report_facts(report))
+    facts = report_facts(report)
+    if not context.is_json:
+        facts["revocation"] = [str(status) for status in report.revocation]
+    context.show(facts)
     return Exit.OK if report.verdict is Verdict.VALID else Exit.REFUSED
 
 

@@ -55,14 +55,15 @@ class DocumentSink:
         self._budget = budget
         self._held = 0
         self._fault: ApplianceError | None = None
-        self._take = self._search
+        # A function and not a method: bound to itself, a sink would wait for the garbage collector.
+        self._take = DocumentSink._search
         self._base64 = _Base64()
 
     def write(self, octets: bytes) -> None:
         """Take the next octets of the body."""
         try:
             while octets and self._fault is None:
-                octets = self._take(octets)
+                octets = self._take(self, octets)
         except ApplianceError as fault:
             self._fault = fault
 
@@ -96,7 +97,7 @@ class DocumentSink:
         start = key.end() - len(before)
         self._keep(octets[:start])
         self.document = DocumentHash()
-        self._take = self._decode
+        self._take = DocumentSink._decode
         return octets[start:]
 
     def _decode(self, octets: bytes) -> bytes:
@@ -109,7 +110,7 @@ class DocumentSink:
         if end < 0:
             return b""
         self._base64.finish()
-        self._take = self._keep
+        self._take = DocumentSink._keep
         return octets[end:]
 
     def _keep(self, octets: bytes) -> bytes:

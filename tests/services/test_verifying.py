@@ -117,6 +117,31 @@ def test_what_is_expected_is_compared(verifier, fields, reason):
     assert ask(verifier, **fields)["reason"] == reason
 
 
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("policy", "2.999.1"), ("nonce", "5"), ("nonce", "-5"), ("nonce", "0x5f")],
+)
+def test_nothing_may_follow_a_policy_or_a_nonce(field, text):
+    assert msgspec.convert({"token": b"", field: text}, Question)
+    for more in ("\n", " ", "x"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({"token": b"", field: text + more}, Question)
+
+
+def test_the_clock_is_read_for_lists_alone(tmp_path):
+    def ask_the_time():
+        readings.append(after_stamping(2))
+        return readings[-1]
+
+    readings = []
+    roots = written(tmp_path / "roots.pem", MADE.root)
+    verifier = Verifier(TrustedRoots(LibcryptoEngine(), [roots], Clock()), ask_the_time)
+    assert ask(verifier)["verdict"] == "VALID"
+    assert readings == []
+    assert ask(verifier, crls=(List(issuer=MADE.root).der(),))["verdict"] == "VALID"
+    assert len(readings) == 1
+
+
 def test_a_missing_certificate_may_be_supplied(verifier):
     bare = Recipe(signer=MADE.tsa, certificates=()).token()
     assert ask(verifier, token=bare)["reason"] == "no signer certificate"

@@ -5,7 +5,7 @@ The words are those of JSON; whoever shows them decides how.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import functools
 
 from appliance.asn1 import der, oids
@@ -68,7 +68,7 @@ def report_facts(report: Report) -> dict[str, object]:
         facts |= time_facts(info)
         facts["precision"] = precision(info)
         facts["source_of_time"] = source_of_time(info)
-        facts["original_request"] = base64.b64encode(original_request(report)).decode()
+        facts["original_request"] = _base64(original_request(report))
     facts["signature"] = algorithm_name(report.algorithm)
     facts["signer"] = report.signer_name or None
     facts["chain"] = list(report.chain_subjects)
@@ -80,9 +80,12 @@ def report_facts(report: Report) -> dict[str, object]:
 
 def precision(info: TSTInfo) -> str | None:
     """Say the accuracy in words, in seconds; None when the token has none."""
-    if info.accuracy_us is None:
-        return None
-    return f"±{info.accuracy_us / 1_000_000:.6f}".rstrip("0").rstrip(".") + " s"
+    return None if info.accuracy_us is None else _seconds(info.accuracy_us)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _seconds(accuracy_us: int) -> str:
+    return f"±{accuracy_us / 1_000_000:.6f}".rstrip("0").rstrip(".") + " s"
 
 
 def source_of_time(info: TSTInfo) -> str | None:
@@ -118,6 +121,10 @@ def _general_name(name: bytes) -> str:
         except Malformed:
             pass
     return "#" + name.hex()
+
+
+def _base64(octets: bytes) -> str:
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
 
 
 def _revocation_facts(status: RevocationStatus) -> dict[str, object]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Self
 
 import attrs
+import msgspec
 
 from appliance.asn1 import der, oids
 from appliance.asn1.cms import MAX_CERTIFICATES, SignedToken, Signer, decode_token
@@ -70,8 +71,7 @@ class Trust:
         return cls(engine, PathCache(roots, verify), RevocationLists(verify))
 
 
-@attrs.frozen
-class Expected:
+class Expected(msgspec.Struct, frozen=True):
     """What the token must say: the document's imprint; the request's nonce and policy, if known.
 
     Without an imprint the token is held against no document.
@@ -82,8 +82,7 @@ class Expected:
     policy: str | None = None
 
 
-@attrs.frozen
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """What comes along with a token.
 
     `certificates` may be missing in the token, the signer's own included.  Where there are `crls`,
