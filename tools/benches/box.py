@@ -43,15 +43,19 @@ class Box:
 
 @contextlib.contextmanager
 def running_box(
-    state: Path, environment: Mapping[str, str] | None = None, *, settings: str = ""
+    state: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    settings: str = "",
+    fronts: int = 0,
 ) -> Iterator[Box]:
     """Start a box on a state folder, stop it in the end.  Raises Fault when it does not start.
 
-    `settings` are further tables of its settings, in TOML.
+    `settings` are further tables of its settings, in TOML; `fronts` 0 means the default number.
     """
     state.mkdir(parents=True, exist_ok=True)
     config = state / "bench.toml"
-    config.write_text(free_ports() + settings)
+    config.write_text(f"fronts = {fronts}\n{free_ports()}{settings}")
     log = state / "log" / "bench.log"
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "appliance.daemon.main", "run"]

@@ -63,6 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=int)
     parser.add_argument("--depth", type=int, help="queries under way on a connection")
     parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--fronts", type=int, default=0, help="front processes of the demo box")
     parser.add_argument(
         "--url", help="http://HOST:PORT/tsa or tcp://HOST:PORT to ask, instead of a demo box"
     )
@@ -99,12 +100,12 @@ class Target:
 
 @contextlib.contextmanager
 def demo_target(
-    transport: Transport, environment: Mapping[str, str] | None = None
+    transport: Transport, environment: Mapping[str, str] | None = None, *, fronts: int = 0
 ) -> Iterator[Target]:
     """Start a demo box on a temporary state folder, and stop it in the end."""
     with (
         tempfile.TemporaryDirectory(prefix="shiyin-bench-") as folder,
-        running_box(Path(folder), environment) as box,
+        running_box(Path(folder), environment, fronts=fronts) as box,
     ):
         yield target_of(box, transport)
 
@@ -162,7 +163,7 @@ def run(chosen: argparse.Namespace) -> Report:
             target = Target(transport, chosen.url, chosen.ca, {})
         else:
             note("starting a demo box")
-            target = stack.enter_context(demo_target(transport))
+            target = stack.enter_context(demo_target(transport, fronts=chosen.fronts))
         trust = target.trust(engine)
         measured = _measure(target, queries, engine, chosen)
     note(f"judging {len(measured.exchanges)} replies")
