@@ -1,0 +1,257 @@
+"""The discipline of an oscillator: what it learns while there is a reference, and what it promises.
+
+A paper clock: nothing is steered, the oscillator's phase is told instead.  Phases are the
+oscillator's reading minus TAI in seconds, frequencies fractional, temperatures of the case in
+kelvin, `t_s` any axis that runs like TAI.  docs/holdover.md has the model and what was measured.
+"""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from appliance.timing.bank import Bank, OscillatorClass
+from appliance.timing.kalman import DAY_S, Moments
+from appliance.timing.oven import Oven
+from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
+from appliance.timing.suspicion import Alarm, Suspicion
+
+BLOCK_S = 600.0
+BRIEF_S = 1800.0
+CLASS_RULES_S = 2 * DAY_S
+CLASS_MARGIN = 2.5
+SIGMAS = 5.0
+FLOOR_S = 250e-9
+WITNESSES = 4.0
+UNSEEN_INFLATION = 0.25
+SEVERAL = 3.0
+WHITE_FIRST_S = 30e-9
+WHITE_LEAST_S = 1e-9
+WHITE_MEMORY = 300
+
+
+@attrs.frozen
+class Forecast:
+    """What the oscillator reads ahead of TAI: true within `bound_s`, not only within `sigma_s`."""
+
+    phase_s: float
+    freq: float
+    sigma_s: float
+    bound_s: float
+
+
+@attrs.frozen
+class Residual:
+    """How far a measured phase lies from what was expected, and by how much it may."""
+
+    residual_s: float
+    sigma_s: float
+
+
+@attrs.define
+class Block:
+    """Measurements of up to ten minutes, on their way to become one."""
+
+    start_s: float = 0.0
+    count: int = 0
+    t_sum_s: float = 0.0
+    phase_sum_s: float = 0.0
+    heat_sum_ks: float = 0.0
+
+    def add(self, t_s: float, phase_s: float, heat_ks: float) -> None:
+        """Take one in."""
+        if not self.count:
+            self.start_s = t_s
+        self.count += 1
+        self.t_sum_s += t_s - self.start_s
+        self.phase_sum_s += phase_s
+        self.heat_sum_ks += heat_ks
+
+    def means(self) -> tuple[float, float, float]:
+        """Give the mean instant, phase and integral of temperature."""
+        count = self.count
+        return (
+            self.start_s + self.t_sum_s / count,
+            self.phase_sum_s / count,
+            self.heat_sum_ks / count,
+        )
+
+
+class Discipline:
+    """Learns an oscillator from minutes of measured phase; foretells it, with an honest bound."""
+
+    def __init__(self, prior: OscillatorClass = OscillatorClass.TYPICAL) -> None:
+        self.prior = prior
+        self.learned_s = 0.0
+        self._bank: Bank | None = None
+        self._oven = Oven()
+        self._epoch_s = 0.0
+        self._epoch_heat_ks = 0.0
+        self._block = Block()
+        self._rehearsals = Rehearsals()
+        self._suspicion = Suspicion()
+        self._white_var = WHITE_FIRST_S**2
+        self._white_count = 10
+        self._last_s: float | None = None
+        self._last_residual_s = 0.0
+        self._near: Moments | None = None
+        self._near_freq = 0.0
+
+    def measure(self, t_s: float, phase_s: float | None, temp_k: float | None) -> None:
+        """Take a minute: its mean phase, None without a reference, and the temperature."""
+        self._oven.advance(t_s, temp_k)
+        if phase_s is None:
+            self._suspicion.pause()
+        elif self._bank is None:
+            self._begin(t_s, phase_s)
+        else:
+            self._take(t_s, phase_s)
+        if self._block.count and t_s - self._block.start_s >= BLOCK_S - 90.0:
+            self._close_block()
+
+    def accept(self) -> None:
+        """Believe the reference again after an alarm, for another witness says the same."""
+        alarm = self._suspicion.alarm
+        self._suspicion.reset()
+        self._block = Block()
+        if self._bank is not None and alarm is not None:
+            elapsed_s = max(self._oven.t_s - alarm.since_s, BLOCK_S)
+            self._bank.widen(alarm.residual_s**2, (alarm.residual_s / elapsed_s) ** 2)
+
+    def detect(self) -> Alarm | None:
+        """Tell whether the reference moves as the oscillator cannot."""
+        return self._suspicion.alarm
+
+    def forecast(self, t_s: float, temp_k: float | None) -> Forecast:
+        """Tell the oscillator's phase at `t_s`, by all that has been measured until now.
+
+        Before the first measurement nothing is known, and the bound is infinite.
+        """
+        del temp_k
+        if self._bank is None:
+            return Forecast(0.0, 0.0, math.inf, math.inf)
+        horizon_s = max(t_s - self._epoch_s, 0.0)
+        heat_ks = self._oven.heat_at(t_s) - self._epoch_heat_ks
+        moments = self._bank.moments(horizon_s)
+        sigma_s = math.sqrt(moments.variance(heat_ks))
+        freq = self._bank.freq_after(horizon_s) + moments.tempco * self._oven.felt_k
+        bound_s = self._bound(horizon_s, sigma_s)
+        return Forecast(moments.mean_s(heat_ks), freq, sigma_s, bound_s)
+
+    def residual(self, t_s: float, phase_s: float, temp_k: float | None) -> Residual:
+        """Compare a measured phase with what is expected at `t_s`."""
+        forecast = self.forecast(t_s, temp_k)
+        spread_s = math.sqrt(forecast.sigma_s**2 + self._white_var)
+        return Residual(phase_s - forecast.phase_s, spread_s)
+
+    def rehearsals(self) -> tuple[Rehearsal, ...]:
+        """Tell how rehearsed holdover went, and what is promised if the reference goes now."""
+        return tuple(
+            Rehearsal(horizon_s, score.count, score.rms_ratio, self._promise(horizon_s))
+            for horizon_s, score in zip(HORIZONS_S, self._rehearsals.scores, strict=True)
+        )
+
+    def _promise(self, horizon_s: float) -> float:
+        if self._bank is None:
+            return math.inf
+        moments = self._bank.moments(horizon_s)
+        sigma_s = math.sqrt(moments.variance(self._oven.felt_k * horizon_s))
+        return self._bound(horizon_s, sigma_s)
+
+    def _begin(self, t_s: float, phase_s: float) -> None:
+        self._bank = Bank(self.prior, phase_s, self._white_var)
+        self._set_epoch(t_s, self._oven.heat_at(t_s))
+        self._last_s = t_s
+
+    def _take(self, t_s: float, phase_s: float) -> None:
+        expected_s, var = self._expect(t_s)
+        residual_s = phase_s - expected_s
+        gap_s = t_s - self._last_s if self._last_s is not None else math.inf
+        self._suspicion.watch(t_s, residual_s, var, self._white_var)
+        if self._suspicion.alarm is not None:
+            self._block = Block()
+            self._last_s = None
+            return
+        if gap_s <= BRIEF_S:
+            self.learned_s += gap_s
+            self._learn_white(residual_s - self._last_residual_s, var)
+        self._last_s = t_s
+        self._last_residual_s = residual_s
+        self._block.add(t_s, phase_s, self._oven.heat_at(t_s))
+
+    def _expect(self, t_s: float) -> tuple[float, float]:
+        """Give the phase expected at `t_s` and its variance, cheaply, near the epoch."""
+        bank = self._bank
+        assert bank is not None
+        step_s = t_s - self._epoch_s
+        heat_ks = self._oven.heat_at(t_s) - self._epoch_heat_ks
+        if step_s <= 2 * BLOCK_S and self._near is not None:
+            expected_s = self._near.mean_s(heat_ks) + self._near_freq * (step_s - BLOCK_S)
+            return expected_s, self._near.phase_var
+        moments = bank.moments(step_s)
+        return moments.mean_s(heat_ks), moments.variance(heat_ks)
+
+    def _learn_white(self, change_s: float, expected_var: float) -> None:
+        half = 0.5 * change_s * change_s
+        half = min(half, 12.0 * (self._white_var + expected_var))
+        self._white_count = min(self._white_count + 1, WHITE_MEMORY)
+        self._white_var += (half - self._white_var) / self._white_count
+        self._white_var = max(self._white_var, WHITE_LEAST_S**2)
+
+    def _close_block(self) -> None:
+        bank = self._bank
+        assert bank is not None
+        block, self._block = self._block, Block()
+        t_s, phase_s, heat_ks = block.means()
+        step_s = t_s - self._epoch_s
+        bank.advance(step_s, heat_ks - self._epoch_heat_ks)
+        bank.update(phase_s, self._white_var / block.count, step_s)
+        self._set_epoch(t_s, heat_ks)
+        self._rehearse()
+
+    def _set_epoch(self, t_s: float, heat_ks: float) -> None:
+        assert self._bank is not None
+        self._epoch_s = t_s
+        self._epoch_heat_ks = heat_ks
+        self._near = self._bank.moments(BLOCK_S)
+        self._near_freq = self._bank.freq_after(0.0)
+
+    def _rehearse(self) -> None:
+        bank, rehearsals = self._bank, self._rehearsals
+        assert bank is not None
+        t_s, heat_ks = self._epoch_s, self._epoch_heat_ks
+        seen = rehearsals.judge(t_s, heat_ks, bank.moments(0.0), bank.freq_after(0.0))
+        self._suspicion.hear(t_s, seen)
+        if rehearsals.is_due(t_s):
+            rehearsals.predict(t_s, heat_ks, [bank.moments(one) for one in HORIZONS_S])
+
+    def _bound(self, horizon_s: float, sigma_s: float) -> float:
+        sigma_s *= self._scale() * self._inflation(horizon_s)
+        if self.learned_s < CLASS_RULES_S:
+            sigma_s = max(sigma_s, self._class_sigma(horizon_s))
+        return SIGMAS * sigma_s + FLOOR_S
+
+    def _scale(self) -> float:
+        """Give the factor that rehearsals ask for, at least 1: WITNESSES speak for the model."""
+        return math.sqrt(
+            max(
+                1.0,
+                *(
+                    (WITNESSES + score.squares) / (WITNESSES + score.weight)
+                    for score in self._rehearsals.scores
+                ),
+            )
+        )
+
+    def _inflation(self, horizon_s: float) -> float:
+        """Widen what has not been seen several times over yet."""
+        seen = min(1.0, self.learned_s / (SEVERAL * max(horizon_s, 1.0)))
+        return 1.0 + UNSEEN_INFLATION * (1.0 - seen)
+
+    def _class_sigma(self, horizon_s: float) -> float:
+        """Give the sigma of an oscillator well worse than its class, learned for as long."""
+        density = 3.0 * (CLASS_MARGIN * self.prior.value) ** 2 / DAY_S
+        learned_s = max(self.learned_s, 3600.0)
+        ageing_var = min(density / learned_s, (1.5e-9 / DAY_S) ** 2)
+        return math.sqrt(density * horizon_s**3 / 3.0 + ageing_var * horizon_s**4 / 4.0)
