@@ -39,6 +39,10 @@ _ANTENNA_TEXT = re.compile(r"ANT(?:ENNA |STATUS=)(OK|OPEN|SHORT)")
 _SIMULATED_TEXT = re.compile(r"\bSIM(?:ULAT(?:ED|OR|ION))?\b", re.IGNORECASE)
 _ANTENNA_CODES = {2: Antenna.OK, 3: Antenna.SHORT, 4: Antenna.OPEN}
 _LEAPS = {0: LeapNotice.NONE, 1: LeapNotice.INSERT, -1: LeapNotice.DELETE}
+_FIXES = (nmea.Rmc, nmea.Gga)
+_TIMES_OF_DAY = (nmea.Rmc, nmea.Gga, nmea.Zda)
+_UTCS = (ubx.NavTimeUtc, casic.NavTimeUtc)
+_TIMES = (*_TIMES_OF_DAY, *_UTCS, ubx.NavTimeGps, ubx.NavTimeBds)
 _HELD = (ubx.NavTimeLs, ubx.MonRf, ubx.MonHw, ubx.SecSig)
 
 Message = nmea.Sentence | ubx.Message | casic.Message
@@ -116,7 +120,7 @@ class EpochAssembler:
             self._note_text(message.text)
         elif isinstance(message, ubx.MonVer):
             self._note_text(message.software)
-        elif isinstance(message, nmea.Rmc | nmea.Gga) and message.is_simulated:
+        elif isinstance(message, _FIXES) and message.is_simulated:
             self.is_simulated = True
 
     def _note_text(self, text: str) -> None:
@@ -191,9 +195,9 @@ def decode(frame: Frame) -> Message | None:
 
 def _day_second(message: Message) -> int | None:
     """Tell the second of the day that a message is of, if it tells one."""
-    if isinstance(message, nmea.Rmc | nmea.Gga | nmea.Zda):
+    if isinstance(message, _TIMES_OF_DAY):
         return None if message.time_ms is None else message.time_ms // 1000
-    if isinstance(message, ubx.NavTimeUtc | casic.NavTimeUtc) and message.is_valid:
+    if isinstance(message, _UTCS) and message.is_valid:
         return message.hour * 3600 + message.minute * 60 + message.second
     return None
 
@@ -204,27 +208,19 @@ def _belongs(second: _Second, raw_ns: int, day_second: int | None) -> bool:
     return day_second is None or second.day_second in (None, day_second)
 
 
-_TIMES = (
-    nmea.Rmc,
-    nmea.Gga,
-    nmea.Zda,
-    ubx.NavTimeUtc,
-    ubx.NavTimeGps,
-    ubx.NavTimeBds,
-    casic.NavTimeUtc,
-)
-
-
 def _tells_time(second: _Second) -> bool:
     return any(kind in second.told for kind in _TIMES)
 
 
 def _note_in_view(second: _Second, gsv: nmea.Gsv) -> None:
     system = SYSTEM_OF_TALKER.get(gsv.talker, "")
+    cn0 = second.cn0
     for satellite in gsv.satellites:
-        if satellite.cn0_dbhz and len(second.cn0) < MAX_SATELLITES:
+        heard = satellite.cn0_dbhz
+        if heard and len(cn0) < MAX_SATELLITES:
             name = nmea_name(system, satellite.number)
-            second.cn0[name] = max(satellite.cn0_dbhz, second.cn0.get(name, 0))
+            if heard > cn0.get(name, 0):
+                cn0[name] = heard
 
 
 def _note_used(second: _Second, gsa: nmea.Gsa) -> None:

@@ -10,6 +10,7 @@ positions in 1e-7 degrees.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 
 import attrs
@@ -145,7 +146,8 @@ def decode(body: bytes) -> Sentence | None:
 
     Raises Garbled when a sentence that we know is not what it should be.
     """
-    address, *fields = body.decode("ascii", "replace").split(",")
+    fields = body.decode("ascii", "replace").split(",")
+    address = fields.pop(0)
     reader = _READERS.get(address[2:])
     if reader is None or len(address) != 5 or address[0] == "P":
         return None
@@ -191,7 +193,7 @@ def _read_gsa(talker: str, fields: list[str]) -> Gsa:
     return Gsa(
         talker=talker,
         fix=_digits(fields[1]) or 1,
-        numbers=tuple([_number(each) for each in fields[2:14] if each]),
+        numbers=_numbers(tuple(fields[2:14])),
         system=int(system, 16) if len(system) == 1 else None,
     )
 
@@ -199,7 +201,7 @@ def _read_gsa(talker: str, fields: list[str]) -> Gsa:
 def _read_gsv(talker: str, fields: list[str]) -> Gsv:
     count, odd = divmod(len(fields) - 3, 4)
     signal = fields[-1] if odd == 1 else ""
-    told = [fields[3 + 4 * each : 7 + 4 * each] for each in range(min(count, 4))]
+    told = [tuple(fields[3 + 4 * each : 7 + 4 * each]) for each in range(min(count, 4))]
     return Gsv(
         talker=talker,
         parts=_number(fields[0]),
@@ -210,9 +212,18 @@ def _read_gsv(talker: str, fields: list[str]) -> Gsv:
     )
 
 
-def _in_view(fields: list[str]) -> InView:
+# A receiver that stands still says the same again and again: what is read often is remembered.
+
+
+@functools.lru_cache(maxsize=4096)
+def _in_view(fields: tuple[str, ...]) -> InView:
     number, elevation, azimuth, cn0 = fields
     return InView(_number(number), _signed(elevation), _digits(azimuth), _digits(cn0))
+
+
+@functools.lru_cache(maxsize=64)
+def _numbers(fields: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple([_number(each) for each in fields if each])
 
 
 def _read_txt(talker: str, fields: list[str]) -> Txt:
@@ -255,6 +266,7 @@ def _fraction(text: str, places: int) -> int:
     return _number((text + "0" * places)[:places])
 
 
+@functools.lru_cache(maxsize=64)
 def _tenths(text: str) -> int:
     if not text:
         return 0
@@ -263,6 +275,7 @@ def _tenths(text: str) -> int:
     return -size if text[0] == "-" else size
 
 
+@functools.lru_cache(maxsize=16)
 def _time_ms(text: str) -> int | None:
     """Read hhmmss.sss; the only second 60 is 23:59:60, a leap second."""
     if not text:
@@ -277,6 +290,7 @@ def _time_ms(text: str) -> int | None:
     return (hour * 3600 + minute * 60 + second) * 1000 + _fraction(part, 3)
 
 
+@functools.lru_cache(maxsize=16)
 def _short_date(text: str) -> dt.date | None:
     """Read ddmmyy; the year is one of this century."""
     if not text:
@@ -286,10 +300,12 @@ def _short_date(text: str) -> dt.date | None:
     return _date(2000 + _number(text[4:]), text[2:4], text[:2])
 
 
+@functools.lru_cache(maxsize=16)
 def _date(year: int, month: str, day: str) -> dt.date:
     return dt.date(year, _number(month), _number(day))
 
 
+@functools.lru_cache(maxsize=16)
 def _degrees_e7(text: str, side: str, sides: str) -> int | None:
     """Read (d)ddmm.mmmm and its hemisphere."""
     if not text:
