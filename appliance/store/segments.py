@@ -26,6 +26,7 @@ FORMAT_VERSION = 2
 _PAGE_SIZE = 8192
 _CHECKPOINT_PAGES = (4 << 20) // _PAGE_SIZE
 _WAL_LIMIT = 16 << 20
+_CACHE_KIB = 512  # what is appended is never read again: SQLite's 2 MiB would fill with old pages
 
 _SEGMENT_NAME = re.compile(r"(\d{8})\.sqlite")
 _SEALED_MODE = 0o440
@@ -130,6 +131,7 @@ def open_for_append(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit={_WAL_LIMIT}")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     return connection
 
 
