@@ -1,6 +1,6 @@
 """A bank of Kalman filters: each believes in another oscillator, and the data weigh them.
 
-Five levels of random walk by two ages.  What the bank tells is the mixture of its filters: its
+Eleven levels of random walk by two ages.  What the bank tells is the mixture of its filters: its
 variance holds both what each filter doubts and how far they stand apart.
 """
 
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import Self
 
+from appliance.errors import Malformed
 from appliance.timing.kalman import DAY_S, Kalman, Model, Moments
+from appliance.timing.memory import FilterMemory
 
-LEVELS = (0.7e-11, 1.4e-11, 2.8e-11, 5.6e-11, 1.4e-10, 4.2e-10)
-AGES_S = (12 * DAY_S, 90 * DAY_S)
-WHITE_PER_WALK = 5.0
+LEVELS = (5e-12, 7e-12, 1e-11, 1.4e-11, 2e-11, 2.8e-11, 4e-11, 5.6e-11, 8e-11, 1.6e-10, 4e-10)
+AGES_S = {12 * DAY_S: 0.2, 90 * DAY_S: 0.8}
+WHITE_PER_WALK = 8.0
 FORGET_S = 10 * DAY_S
 LEAST_LOG_WEIGHT = -14.0
 
@@ -40,6 +43,30 @@ class Bank:
         self._prior = list(self.log_weights)
         self.weights: list[float] = []
         self._weigh()
+
+    @classmethod
+    def restore(cls, prior: OscillatorClass, filters: tuple[FilterMemory, ...]) -> Self:
+        """Go on from what was remembered.  Raises Malformed for another bank than this one."""
+        restored = cls(prior, 0.0, 0.0)
+        if len(filters) != len(restored.filters):
+            raise Malformed("a bank of another size")
+        for one, was in zip(restored.filters, filters, strict=True):
+            one.age_s, one.phase_s, one.freq = was.age_s, was.phase_s, was.freq
+            one.ageing, one.tempco, one.wander_s = was.ageing, was.tempco, was.wander_s
+            one.cov = was.cov
+        restored.log_weights = [was.log_weight for was in filters]
+        restored._weigh()
+        return restored
+
+    def remember(self) -> tuple[FilterMemory, ...]:
+        """Give what `restore` needs."""
+        return tuple(
+            FilterMemory(
+                *(weight, one.age_s, one.phase_s, one.freq),
+                *(one.ageing, one.tempco, one.wander_s, one.cov),
+            )
+            for weight, one in zip(self.log_weights, self.filters, strict=True)
+        )
 
     def advance(self, step_s: float, heat_ks: float) -> None:
         """Go on by `step_s`, over which temperature integrates to `heat_ks`."""
@@ -93,4 +120,4 @@ class Bank:
 def _log_prior(prior: OscillatorClass, model: Model) -> float:
     """Weigh a level by its distance from the class in octaves: a factor of four is two sigma."""
     octaves = math.log2(model.walk_at_1_day / prior.value)
-    return -0.5 * octaves * octaves
+    return math.log(AGES_S[model.age_s]) - 0.5 * octaves * octaves

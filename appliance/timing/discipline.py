@@ -8,11 +8,15 @@ kelvin, `t_s` any axis that runs like TAI.  docs/holdover.md has the model and w
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import attrs
 
+from appliance.errors import Malformed
+from appliance.timing import memory as memories
 from appliance.timing.bank import Bank, OscillatorClass
 from appliance.timing.kalman import DAY_S, Moments
+from appliance.timing.memory import Memory
 from appliance.timing.oven import Oven
 from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
 from appliance.timing.suspicion import Alarm, Suspicion
@@ -128,11 +132,10 @@ class Discipline:
 
         Before the first measurement nothing is known, and the bound is infinite.
         """
-        del temp_k
         if self._bank is None:
             return Forecast(0.0, 0.0, math.inf, math.inf)
         horizon_s = max(t_s - self._epoch_s, 0.0)
-        heat_ks = self._oven.heat_at(t_s) - self._epoch_heat_ks
+        heat_ks = self._oven.heat_at(t_s, temp_k) - self._epoch_heat_ks
         moments = self._bank.moments(horizon_s)
         sigma_s = math.sqrt(moments.variance(heat_ks))
         freq = self._bank.freq_after(horizon_s) + moments.tempco * self._oven.felt_k
@@ -151,6 +154,43 @@ class Discipline:
             Rehearsal(horizon_s, score.count, score.rms_ratio, self._promise(horizon_s))
             for horizon_s, score in zip(HORIZONS_S, self._rehearsals.scores, strict=True)
         )
+
+    def snapshot(self) -> bytes:
+        """Write what has been learned, for `restore`."""
+        bank, rehearsals = self._bank, self._rehearsals
+        memory = Memory(
+            prior=self.prior.name,
+            learned_s=self.learned_s,
+            oven=self._oven,
+            epoch_s=self._epoch_s,
+            epoch_heat_ks=self._epoch_heat_ks,
+            white_var=self._white_var,
+            white_count=self._white_count,
+            filters=() if bank is None else bank.remember(),
+            rehearsed_s=rehearsals.last_s,
+            pending=tuple(tuple(queue) for queue in rehearsals.pending),
+            scores=tuple(rehearsals.scores),
+            alarm=self._suspicion.alarm,
+        )
+        return memories.encode(memory)
+
+    @classmethod
+    def restore(cls, octets: bytes) -> Self:
+        """Go on from a snapshot, on the same axis of time.  Raises Malformed."""
+        memory = memories.decode(octets)
+        if memory.prior not in OscillatorClass.__members__:
+            raise Malformed("a discipline's memory of an unknown class")
+        restored = cls(OscillatorClass[memory.prior])
+        restored.learned_s = memory.learned_s
+        restored._oven = memory.oven
+        restored._white_var = memory.white_var
+        restored._white_count = max(memory.white_count, 1)
+        restored._rehearsals = Rehearsals.restore(memory.rehearsed_s, memory.pending, memory.scores)
+        restored._suspicion.alarm = memory.alarm
+        if memory.filters:
+            restored._bank = Bank.restore(restored.prior, memory.filters)
+            restored._set_epoch(memory.epoch_s, memory.epoch_heat_ks)
+        return restored
 
     def _promise(self, horizon_s: float) -> float:
         if self._bank is None:

@@ -25,15 +25,19 @@ class Oven:
             self.t_s = t_s
             self.reference_k = temp_k
             return
-        step_s = t_s - self.t_s
         if temp_k is not None:
             self.last_k = temp_k - self.reference_k
-        gain = -math.expm1(-step_s / LAG_S)
-        before_k = self.felt_k
-        self.felt_k += gain * (self.last_k - before_k)
-        self.heat_ks += 0.5 * (before_k + self.felt_k) * step_s
+        self.felt_k, self.heat_ks = self._after(t_s, self.last_k)
         self.t_s = t_s
 
-    def heat_at(self, t_s: float) -> float:
+    def heat_at(self, t_s: float, temp_k: float | None = None) -> float:
         """Give the integral at `t_s`, soon after the last step or just before it."""
-        return self.heat_ks + self.felt_k * (t_s - self.t_s)
+        if temp_k is None or self.reference_k is None:
+            return self._after(t_s, self.last_k)[1]
+        return self._after(t_s, temp_k - self.reference_k)[1]
+
+    def _after(self, t_s: float, outside_k: float) -> tuple[float, float]:
+        """Give the temperature felt and its integral at `t_s`."""
+        step_s = t_s - self.t_s
+        felt_k = outside_k + (self.felt_k - outside_k) * math.exp(-max(step_s, 0.0) / LAG_S)
+        return felt_k, self.heat_ks + 0.5 * (self.felt_k + felt_k) * step_s

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import collections
 import math
+from typing import Self
 
 import attrs
 
+from appliance.errors import Malformed
 from appliance.timing.kalman import Moments
 
 HOUR_S = 3600.0
@@ -44,12 +46,11 @@ class Pending:
 
 @attrs.define
 class Score:
-    """What has been seen at one horizon; `squares` and `weight` fade, `span_s` is what was seen."""
+    """What has been seen at one horizon; `squares` and `weight` fade."""
 
     count: int = 0
     weight: float = 0.0
     squares: float = 0.0
-    span_s: float = 0.0
 
     @property
     def rms_ratio(self) -> float:
@@ -63,11 +64,27 @@ class Rehearsals:
     def __init__(self) -> None:
         self.pending: list[collections.deque[Pending]] = [collections.deque() for _ in HORIZONS_S]
         self.scores = [Score() for _ in HORIZONS_S]
-        self.last_s = -math.inf
+        self.last_s: float | None = None
+
+    @classmethod
+    def restore(
+        cls,
+        last_s: float | None,
+        pending: tuple[tuple[Pending, ...], ...],
+        scores: tuple[Score, ...],
+    ) -> Self:
+        """Go on from what was remembered.  Raises Malformed for other horizons than these."""
+        if len(pending) != len(HORIZONS_S) or len(scores) != len(HORIZONS_S):
+            raise Malformed("rehearsals of other horizons")
+        restored = cls()
+        restored.last_s = last_s
+        restored.pending = [collections.deque(queue) for queue in pending]
+        restored.scores = list(scores)
+        return restored
 
     def is_due(self, t_s: float) -> bool:
         """Tell whether it is time to predict again."""
-        return t_s - self.last_s >= SPACING_S
+        return self.last_s is None or t_s - self.last_s >= SPACING_S
 
     def predict(self, t_s: float, heat_ks: float, moments: list[Moments]) -> None:
         """Keep what is predicted at `t_s` for each horizon."""
@@ -103,4 +120,3 @@ def _add(score: Score, square: float, horizon_s: float) -> None:
     score.count += 1
     score.weight = keep * score.weight + worth
     score.squares = keep * score.squares + worth * square
-    score.span_s += SPACING_S

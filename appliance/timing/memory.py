@@ -1,0 +1,89 @@
+"""What a discipline remembers over a reboot: MessagePack with a version, checked on the way in.
+
+Whoever stores the octets adds a check sum.  Garbage is told from sense here nevertheless, so that a
+damaged file costs what was learned and never the clock.
+"""
+
+from __future__ import annotations
+
+import attrs
+import msgspec
+
+from appliance.errors import Malformed
+from appliance.timing.oven import Oven
+from appliance.timing.rehearsal import Pending, Score
+from appliance.timing.suspicion import Alarm
+
+VERSION = 1
+COVARIANCES = 15
+VARIANCES = (0, 5, 9, 12, 14)
+GREATEST = 1e15
+
+
+@attrs.frozen
+class FilterMemory:
+    """One filter of the bank, with the logarithm of its weight."""
+
+    log_weight: float
+    age_s: float
+    phase_s: float
+    freq: float
+    ageing: float
+    tempco: float
+    wander_s: float
+    cov: tuple[float, ...]
+
+
+class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All that outlives a reboot; the minutes of an open block do not."""
+
+    version: int = VERSION
+    prior: str
+    learned_s: float
+    oven: Oven
+    epoch_s: float
+    epoch_heat_ks: float
+    white_var: float
+    white_count: int
+    filters: tuple[FilterMemory, ...]
+    rehearsed_s: float | None
+    pending: tuple[tuple[Pending, ...], ...]
+    scores: tuple[Score, ...]
+    alarm: Alarm | None
+
+
+def encode(memory: Memory) -> bytes:
+    """Write it as MessagePack."""
+    return msgspec.msgpack.encode(memory)
+
+
+def decode(octets: bytes) -> Memory:
+    """Read it.  Raises Malformed for what cannot be a discipline's memory."""
+    try:
+        memory = msgspec.msgpack.decode(octets, type=Memory)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"not a discipline's memory: {error}") from None
+    if memory.version != VERSION:
+        raise Malformed(f"a discipline's memory of version {memory.version}")
+    if not _is_finite(msgspec.to_builtins(memory)):
+        raise Malformed("a discipline's memory with numbers beyond measure")
+    if not all(_is_possible(one) for one in memory.filters) or memory.white_var <= 0.0:
+        raise Malformed("a discipline's memory with impossible variances")
+    return memory
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(_is_finite(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return all(_is_finite(item) for item in value)
+    return not isinstance(value, int | float) or abs(value) <= GREATEST
+
+
+def _is_possible(one: FilterMemory) -> bool:
+    return (
+        len(one.cov) == COVARIANCES
+        and all(one.cov[index] > 0.0 for index in VARIANCES)
+        and one.age_s > 0.0
+        and one.log_weight <= 0.0
+    )

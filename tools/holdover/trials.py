@@ -1,0 +1,176 @@
+"""Simulated runs: days of lock, then hours without satellites, all from a seed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random  # noqa: TID251  (a seeded model; nothing secret comes of it)
+from collections.abc import Iterator
+
+import attrs
+
+from appliance.timing.bank import OscillatorClass
+from appliance.timing.discipline import Discipline
+from drivers.simulated.truth import (
+    FIGURES,
+    CaseTemperature,
+    GnssNoise,
+    Grade,
+    OscillatorTruth,
+)
+from holdover.replay import DAY_S, HOUR_S, Minute, Outcome, replay
+
+STEP_S = 60.0
+HOLDOVER_S = 72 * HOUR_S
+HVAC_SHARE = 0.25
+SENSOR_STEPS_PER_K = 16
+ADEV_SECONDS = 20_000
+STRESSES = {
+    "walk": "random walk FM five times that of the adverse grade",
+    "tempco": "the temperature coefficient changes its sign a day before the satellites go",
+    "double-jump": "two crystal jumps of 1E-10, 12 and 24 h into the holdover",
+    "retrace": "a power cut of the oscillator a day before the satellites go",
+    "airflow": "6 K back and forth every two hours in the holdover",
+}
+RAMPS = (1e-7, 1e-8, 1e-9, 3e-10, 1e-10, 3e-11)
+STEPS_S = (200e-9, 500e-9, 1e-6)
+_JUMP_FREQ = 1e-10
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """What one simulated run is made of."""
+
+    grade: Grade
+    seed: int
+    lock_days: float
+    prior: OscillatorClass = OscillatorClass.TYPICAL
+    stress: str | None = None
+
+
+def run_trial(trial: Trial) -> Outcome:
+    """Simulate one run and replay it."""
+    world = World(trial)
+    outcome = replay(world.minutes(), trial.prior)
+    return attrs.evolve(outcome, limit_s=world.limit_s())
+
+
+class World:
+    """An oscillator, its case and a receiver; the satellites go after the days of lock."""
+
+    def __init__(self, trial: Trial) -> None:
+        draw = random.Random(trial.seed)  # noqa: S311  (a model, no secret)
+        seeds = [draw.getrandbits(48) for _ in range(3)]
+        self.trial = trial
+        self.gone_s = trial.lock_days * DAY_S
+        has_step = draw.random() < HVAC_SHARE
+        step_at_s = self.gone_s + draw.uniform(0.0, HOLDOVER_S)
+        self.case = CaseTemperature(seeds[0], hvac_at_s=step_at_s if has_step else None)
+        figures = FIGURES[trial.grade]
+        if trial.stress == "walk":
+            walk = 5.0 * FIGURES[Grade.ADVERSE].walk_at_1_day
+            figures = attrs.evolve(figures, walk_at_1_day=walk)
+        self.oscillator = OscillatorTruth(trial.grade, seeds[1], step_s=STEP_S, figures=figures)
+        self.receiver = GnssNoise(seeds[2], STEP_S)
+        self._foreseen_s = 0.0
+
+    def minutes(self, holdover_s: float = HOLDOVER_S) -> Iterator[Minute]:
+        """Give the minutes of the run, in order."""
+        oscillator = self.oscillator
+        for index in range(1, round((self.gone_s + holdover_s) / STEP_S) + 1):
+            t_s = index * STEP_S
+            temp_k = self.case.at(t_s)
+            if self.trial.stress is not None:
+                temp_k = self._strain(self.trial.stress, t_s, temp_k)
+            oscillator.advance(temp_k)
+            measured_s = None
+            if t_s <= self.gone_s:
+                measured_s = oscillator.phase_s + self.receiver.advance()
+            felt_k = round(temp_k * SENSOR_STEPS_PER_K) / SENSOR_STEPS_PER_K
+            yield Minute(t_s, oscillator.phase_s, measured_s, felt_k)
+            if t_s == self.gone_s:
+                expected_s = oscillator.expected_noise_phase_s(holdover_s)
+                self._foreseen_s = oscillator.noise_phase_s + expected_s
+
+    def limit_s(self) -> float:
+        """Tell, after the run, by how much even foreknowledge would have missed."""
+        return abs(self.oscillator.noise_phase_s - self._foreseen_s)
+
+    def _strain(self, stress: str, t_s: float, temp_k: float) -> float:
+        """Do what the stress does at this minute; gives the temperature it leaves."""
+        held_s = t_s - self.gone_s
+        oscillator = self.oscillator
+        if stress == "tempco" and held_s == -DAY_S:
+            oscillator.tempco_per_k = -oscillator.tempco_per_k
+        if stress == "double-jump" and held_s in (12 * HOUR_S, 24 * HOUR_S):
+            oscillator.jump(math.copysign(_JUMP_FREQ, self.trial.seed % 2 - 0.5))
+        if stress == "retrace" and held_s == -DAY_S:
+            oscillator.restart()
+        if stress == "airflow" and held_s > 0 and held_s // (2 * HOUR_S) % 2:
+            return temp_k + 6.0
+        return temp_k
+
+
+def adev_1s(trial: Trial) -> float:
+    """Give the Allan deviation at one second of the trial's oscillator, simulated by seconds."""
+    oscillator = OscillatorTruth(trial.grade, trial.seed, step_s=1.0)
+    temp_k = CaseTemperature(trial.seed).at(0.0)
+    freqs = []
+    for _ in range(ADEV_SECONDS):
+        oscillator.advance(temp_k)
+        freqs.append(oscillator.freq)
+    return adev_of_freqs(freqs)
+
+
+def adev_of_freqs(freqs: list[float]) -> float:
+    """Give the Allan deviation at the spacing of these mean frequencies."""
+    squares = sum((later - sooner) ** 2 for sooner, later in itertools.pairwise(freqs))
+    return math.sqrt(squares / (2 * (len(freqs) - 1)))
+
+
+@attrs.frozen(kw_only=True)
+class Attack:
+    """A trial whose reference is pulled away after the lock, by a step and a rate."""
+
+    trial: Trial
+    ramp: float = 0.0
+    step_s: float = 0.0
+
+
+@attrs.frozen
+class Detection:
+    """How an attack was seen: after how long, by what, and how far it had moved our clock."""
+
+    after_s: float | None
+    evidence: str
+    induced_s: float
+
+
+def run_attack(attack: Attack) -> Detection:
+    """Pull the reference away for a day at most, beside a discipline that is left alone."""
+    trial = attrs.evolve(attack.trial, lock_days=attack.trial.lock_days + 1.0)
+    start_s = attack.trial.lock_days * DAY_S
+    victim, witness = Discipline(trial.prior), Discipline(trial.prior)
+    for minute in World(trial).minutes(0.0):
+        assert minute.measured_s is not None
+        if minute.t_s <= start_s:
+            victim.measure(minute.t_s, minute.measured_s, minute.temp_k)
+            continue
+        if minute.t_s == start_s + STEP_S:
+            witness = Discipline.restore(victim.snapshot())
+            victim = Discipline.restore(victim.snapshot())
+        # A minute's mean of a ramp is the ramp in the middle of the minute.
+        pulled_s = attack.step_s + attack.ramp * (minute.t_s - start_s - STEP_S / 2)
+        victim.measure(minute.t_s, minute.measured_s + pulled_s, minute.temp_k)
+        witness.measure(minute.t_s, minute.measured_s, minute.temp_k)
+        ours_s = victim.forecast(minute.t_s, minute.temp_k).phase_s
+        induced_s = abs(ours_s - witness.forecast(minute.t_s, minute.temp_k).phase_s)
+        alarm = victim.detect()
+        if alarm is not None:
+            return Detection(minute.t_s - start_s, alarm.evidence.value, induced_s)
+    return Detection(None, "none", induced_s)
+
+
+def count_false_alarms(trial: Trial) -> int:
+    """Count the alarms of a clean run of `lock_days` without a holdover."""
+    return len(replay(World(trial).minutes(0.0), trial.prior).alarms)
