@@ -1,0 +1,158 @@
+"""What an operator sees of the ensemble: sources, votes, alarms, the table of holdover."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from appliance.quantities import NS_PER_S, Provenance
+from appliance.timing.alarms import Alarm
+from appliance.timing.keeping.config import HORIZONS_H, EnsembleStatus, SourceStatus
+from appliance.timing.keeping.keeper import GNSS, Keeper
+from appliance.timing.keeping.states import Standing
+from appliance.timing.keeping.tie import Instant
+from appliance.timing.sources.leap import LeapFault
+from appliance.timing.sources.receivers import Input
+from appliance.timing.sources.vote import overlaps
+from appliance.timing.sources.witnesses import CELLULAR
+from appliance.timing.trusted import ClockState, Leap
+from drivers.api import Oven
+
+HOUR_S = 3600
+_ALARM_OF_LEAP = {
+    LeapFault.COUNT: Alarm.LEAP_COUNT,
+    LeapFault.WARNING: Alarm.LEAP_WARNING,
+    LeapFault.FILE_EXPIRED: Alarm.LEAP_FILE_EXPIRED,
+    LeapFault.FILE_DIFFERS: Alarm.LEAP_FILE_DIFFERS,
+}
+
+
+def report(
+    keeper: Keeper,
+    standing: Standing,
+    found: Instant | None,
+    provenance: Provenance,
+    raised: Collection[Alarm],
+    raw_ns: int,
+) -> EnsembleStatus:
+    """Tell what the ensemble is in at `raw_ns`; `raised` are the alarms that stand by themselves.
+
+    `offset_ns` is the oscillator's reading less TAI, `fresh_offset_ns` what the reference says
+    less what is told.
+    """
+    current = keeper.current
+    fresh = keeper.fresh_instant(raw_ns)
+    return EnsembleStatus(
+        state=standing.state,
+        cause=standing.cause,
+        since_raw_ns=standing.since_raw_ns,
+        provenance=provenance,
+        offset_ns=None if current is None else _offset_ns(keeper, raw_ns),
+        bound_ns=found.bound_ns if found else 0,
+        learned_s=current.discipline.learned_s if current else 0.0,
+        sources=tuple(_sources(keeper, found, raw_ns)),
+        agreeing=keeper.verdict.agreeing,
+        dissenting=keeper.verdict.dissenting,
+        vanished=_vanished(keeper, raw_ns),
+        alarms=frozenset(raised) | find_alarms(keeper, standing, raw_ns),
+        fresh_offset_ns=fresh.tai_ns - found.tai_ns if fresh and found else None,
+    )
+
+
+def find_alarms(keeper: Keeper, standing: Standing, raw_ns: int) -> frozenset[Alarm]:
+    """List the alarms that follow from what is known at `raw_ns`."""
+    found = _alarms_of_board(keeper, raw_ns) | _alarms_of_inputs(keeper, raw_ns)
+    for fault in keeper.belief.faults:
+        found.add(_ALARM_OF_LEAP[fault])
+    if keeper.belief.leap is Leap.UNKNOWN:
+        found.add(Alarm.LEAP_UNKNOWN)
+    for receiver in keeper.constellations.receivers.values():
+        found |= receiver.alarms(raw_ns)
+    if CELLULAR in keeper.verdict.dissenting:
+        found.add(Alarm.CELLULAR_DIFFERS)
+    if keeper.verdict.dissenting - {CELLULAR, GNSS}:
+        found.add(Alarm.NETWORK_DIFFERS)
+    if keeper.is_outvoted:
+        found.add(Alarm.VOTE_LOST)
+    if keeper.reference.differ:
+        found.add(Alarm.CONSTELLATIONS_DIFFER)
+    if standing.state is ClockState.HOLDOVER:
+        found.add(Alarm.REFERENCE_LOST)
+    if keeper.is_kept_corrupt:
+        found.add(Alarm.STATE_CORRUPT)
+    return frozenset(found)
+
+
+def _alarms_of_board(keeper: Keeper, raw_ns: int) -> set[Alarm]:
+    board, found = keeper.board, set[Alarm]()
+    if board.is_silent(raw_ns):
+        found.add(Alarm.BOARD_SILENT)
+    if board.restarts:
+        found.add(Alarm.BOARD_RESTARTED)
+    if board.tie.torn_ns or board.tie.tears:
+        found.add(Alarm.HOST_CLOCK_TORN)
+    if board.status is not None:
+        if board.status.alarms:
+            found.add(Alarm.BOARD_ALARM)
+        if board.status.oven is Oven.FAULT:
+            found.add(Alarm.OVEN_FAULT)
+        elif board.status.oven is not Oven.READY:
+            found.add(Alarm.OVEN_COLD)
+    return found
+
+
+def _alarms_of_inputs(keeper: Keeper, raw_ns: int) -> set[Alarm]:
+    """Find receivers without pulses, while the board speaks."""
+    phase = keeper.board.phase
+    if phase is None or keeper.board.is_silent(raw_ns):
+        return set()
+    phases = {Input.GPS: phase.gps_ps, Input.BEIDOU: phase.beidou_ps}
+    usable = keeper.constellations.usable_places(raw_ns)
+    is_missing = any(phase_ps is None for place, phase_ps in phases.items() if place in usable)
+    return {Alarm.PULSE_MISSING} if is_missing else set()
+
+
+def _offset_ns(keeper: Keeper, raw_ns: int) -> int | None:
+    current = keeper.current
+    assert current is not None
+    sequence, since_ns = keeper.board.tie.at(raw_ns)
+    fix = current.fix(sequence + since_ns / NS_PER_S)
+    return None if fix is None else round(current.base_ps / 1000 + fix.phase_s * NS_PER_S)
+
+
+def _vanished(keeper: Keeper, raw_ns: int) -> tuple[tuple[int, int], ...]:
+    """Tell the bound in ns after so many hours, if the satellites vanished at `raw_ns`."""
+    current = keeper.current
+    if current is None:
+        return ()
+    sequence, _ = keeper.board.tie.at(raw_ns)
+    rows = []
+    for hours in HORIZONS_H:
+        forecast = current.discipline.forecast(
+            float(sequence + hours * HOUR_S), keeper.board.temp_k
+        )
+        if math.isfinite(forecast.bound_s):
+            bound_ns = math.ceil(forecast.bound_s * NS_PER_S) + keeper.config.calibration_ns
+            rows.append((hours, max(bound_ns, keeper.config.floor_ns)))
+    return tuple(rows)
+
+
+def _sources(keeper: Keeper, found: Instant | None, raw_ns: int) -> list[SourceStatus]:
+    rows = []
+    for (name, constellation), receiver in keeper.constellations.receivers.items():
+        is_used = receiver.may_be_used(raw_ns)
+        detail = ", ".join(sorted(each.english for each in receiver.alarms(raw_ns)))
+        if not is_used and not detail:
+            detail = "no valid fix"
+        rows.append(SourceStatus(name, f"{GNSS}:{constellation.value}", is_used, detail))
+    for claim in keeper.witnesses.claims(raw_ns, keeper.leaps.tai_utc_s):
+        if found is None:
+            rows.append(SourceStatus(claim.source, claim.domain, False, "nothing to compare with"))
+            continue
+        middle_ns = (claim.interval[0] + claim.interval[1]) // 2
+        told = (found.tai_ns - found.bound_ns, found.tai_ns + found.bound_ns)
+        agrees = overlaps(claim.interval, told)
+        detail = "" if agrees else "disagrees"
+        offset_ns = middle_ns - found.tai_ns
+        rows.append(SourceStatus(claim.source, claim.domain, agrees, detail, offset_ns))
+    return rows
