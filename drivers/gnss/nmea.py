@@ -146,15 +146,14 @@ def decode(body: bytes) -> Sentence | None:
 
     Raises Garbled when a sentence that we know is not what it should be.
     """
-    fields = body.decode("ascii", "replace").split(",")
-    address = fields.pop(0)
-    reader = _READERS.get(address[2:])
-    if reader is None or len(address) != 5 or address[0] == "P":
-        return None
     try:
+        address, *fields = body.decode("ascii").split(",")
+        reader = _READERS.get(address[2:])
+        if reader is None or len(address) != 5 or address[0] == "P":
+            return None
         return reader(address[:2], fields)
     except (ValueError, IndexError) as error:
-        raise Garbled(f"{address} is malformed") from error
+        raise Garbled(f"NMEA {body[:5]!r} is malformed") from error
 
 
 def _read_rmc(talker: str, fields: list[str]) -> Rmc:
@@ -171,7 +170,7 @@ def _read_rmc(talker: str, fields: list[str]) -> Rmc:
 
 def _read_zda(talker: str, fields: list[str]) -> Zda:
     day, month, year = fields[1:4]
-    date = _date(int(year), month, day) if year and month and day else None
+    date = _date(_number(year), month, day) if year and month and day else None
     return Zda(talker=talker, time_ms=_time_ms(fields[0]), date=date)
 
 

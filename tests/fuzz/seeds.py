@@ -15,7 +15,7 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kit import authority, certificates, crls, ledgers, openssl, pages, stamping, tokens
+from kit import authority, certificates, crls, gnss_seeds, ledgers, openssl, pages, stamping, tokens
 from kit.authority import Subject
 from kit.clock import GOOD
 from kit.frames import framed
@@ -88,6 +88,7 @@ def main() -> None:
             "settings_file": settings_seeds(),
             "native_core": native_seeds(),
             "signer_judgement": judgement_seeds(),
+            **gnss_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():
