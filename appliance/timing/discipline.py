@@ -7,6 +7,7 @@ kelvin, `t_s` any axis that runs like TAI.  docs/holdover.md has the model and w
 
 from __future__ import annotations
 
+import collections
 import math
 from typing import Self
 
@@ -19,15 +20,19 @@ from appliance.timing.kalman import DAY_S, Moments
 from appliance.timing.memory import Memory
 from appliance.timing.oven import Oven
 from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
-from appliance.timing.suspicion import Alarm, Suspicion
+from appliance.timing.suspicion import Alarm, Residual, Suspicion
 
 BLOCK_S = 600.0
+NEAR_S = 1200.0
+FAR_S = 3000.0
+FAR_BLOCKS = 5
 BRIEF_S = 1800.0
 CLASS_RULES_S = 2 * DAY_S
 CLASS_MARGIN = 2.5
-SIGMAS = 5.0
+SIGMAS = 4.3
 FLOOR_S = 250e-9
 WITNESSES = 4.0
+LEAST_SCALE = 0.85
 UNSEEN_INFLATION = 0.25
 SEVERAL = 3.0
 WHITE_FIRST_S = 30e-9
@@ -46,11 +51,14 @@ class Forecast:
 
 
 @attrs.frozen
-class Residual:
-    """How far a measured phase lies from what was expected, and by how much it may."""
+class Outlook:
+    """What was foretold at `t_s`, when temperature had come to `heat_ks`, over a short horizon."""
 
-    residual_s: float
-    sigma_s: float
+    t_s: float
+    heat_ks: float
+    horizon_s: float
+    moments: Moments
+    freq: float
 
 
 @attrs.define
@@ -99,11 +107,16 @@ class Discipline:
         self._white_count = 10
         self._last_s: float | None = None
         self._last_residual_s = 0.0
-        self._near: Moments | None = None
-        self._near_freq = 0.0
+        self._near: Outlook | None = None
+        self._far: collections.deque[Outlook] = collections.deque(maxlen=FAR_BLOCKS)
 
     def measure(self, t_s: float, phase_s: float | None, temp_k: float | None) -> None:
-        """Take a minute: its mean phase, None without a reference, and the temperature."""
+        """Take a minute: its mean phase, None without a reference, and the temperature.
+
+        What is not later than the last one is passed over.
+        """
+        if self._oven.is_started and t_s <= self._oven.t_s:
+            return
         self._oven.advance(t_s, temp_k)
         if phase_s is None:
             self._suspicion.pause()
@@ -122,6 +135,9 @@ class Discipline:
         if self._bank is not None and alarm is not None:
             elapsed_s = max(self._oven.t_s - alarm.since_s, BLOCK_S)
             self._bank.widen(alarm.residual_s**2, (alarm.residual_s / elapsed_s) ** 2)
+            self._far.clear()
+            self._rehearsals.abandon()
+            self._set_epoch(self._epoch_s, self._epoch_heat_ks)
 
     def detect(self) -> Alarm | None:
         """Tell whether the reference moves as the oscillator cannot."""
@@ -137,7 +153,7 @@ class Discipline:
         horizon_s = max(t_s - self._epoch_s, 0.0)
         heat_ks = self._oven.heat_at(t_s, temp_k) - self._epoch_heat_ks
         moments = self._bank.moments(horizon_s)
-        sigma_s = math.sqrt(moments.variance(heat_ks))
+        sigma_s = _sigma(moments.variance(heat_ks))
         freq = self._bank.freq_after(horizon_s) + moments.tempco * self._oven.felt_k
         bound_s = self._bound(horizon_s, sigma_s)
         return Forecast(moments.mean_s(heat_ks), freq, sigma_s, bound_s)
@@ -196,7 +212,7 @@ class Discipline:
         if self._bank is None:
             return math.inf
         moments = self._bank.moments(horizon_s)
-        sigma_s = math.sqrt(moments.variance(self._oven.felt_k * horizon_s))
+        sigma_s = _sigma(moments.variance(self._oven.felt_k * horizon_s))
         return self._bound(horizon_s, sigma_s)
 
     def _begin(self, t_s: float, phase_s: float) -> None:
@@ -205,32 +221,34 @@ class Discipline:
         self._last_s = t_s
 
     def _take(self, t_s: float, phase_s: float) -> None:
-        expected_s, var = self._expect(t_s)
-        residual_s = phase_s - expected_s
+        near = self._look(self._near, t_s, phase_s)
         gap_s = t_s - self._last_s if self._last_s is not None else math.inf
-        self._suspicion.watch(t_s, residual_s, var, self._white_var)
+        self._suspicion.watch(
+            t_s,
+            self._white_var,
+            near,
+            self._look(self._far[0] if self._far else None, t_s, phase_s),
+        )
         if self._suspicion.alarm is not None:
             self._block = Block()
             self._last_s = None
             return
         if gap_s <= BRIEF_S:
             self.learned_s += gap_s
-            self._learn_white(residual_s - self._last_residual_s, var)
+            self._learn_white(near.residual_s - self._last_residual_s, near.sigma_s**2)
         self._last_s = t_s
-        self._last_residual_s = residual_s
+        self._last_residual_s = near.residual_s
         self._block.add(t_s, phase_s, self._oven.heat_at(t_s))
 
-    def _expect(self, t_s: float) -> tuple[float, float]:
-        """Give the phase expected at `t_s` and its variance, cheaply, near the epoch."""
-        bank = self._bank
-        assert bank is not None
-        step_s = t_s - self._epoch_s
-        heat_ks = self._oven.heat_at(t_s) - self._epoch_heat_ks
-        if step_s <= 2 * BLOCK_S and self._near is not None:
-            expected_s = self._near.mean_s(heat_ks) + self._near_freq * (step_s - BLOCK_S)
-            return expected_s, self._near.phase_var
-        moments = bank.moments(step_s)
-        return moments.mean_s(heat_ks), moments.variance(heat_ks)
+    def _look(self, outlook: Outlook | None, t_s: float, phase_s: float) -> Residual:
+        """Compare a phase with what was foretold of it, or is now where nothing was."""
+        if outlook is None or t_s - outlook.t_s > outlook.horizon_s:
+            forecast = self.forecast(t_s, None)
+            return Residual(phase_s - forecast.phase_s, forecast.sigma_s)
+        heat_ks = self._oven.heat_ks - outlook.heat_ks
+        early_s = outlook.t_s + outlook.horizon_s - t_s
+        expected_s = outlook.moments.mean_s(heat_ks) - outlook.freq * early_s
+        return Residual(phase_s - expected_s, _sigma(outlook.moments.variance(heat_ks)))
 
     def _learn_white(self, change_s: float, expected_var: float) -> None:
         half = 0.5 * change_s * change_s
@@ -254,15 +272,24 @@ class Discipline:
         assert self._bank is not None
         self._epoch_s = t_s
         self._epoch_heat_ks = heat_ks
-        self._near = self._bank.moments(BLOCK_S)
-        self._near_freq = self._bank.freq_after(0.0)
+        self._near = self._outlook(NEAR_S)
+        self._far.append(self._outlook(FAR_S))
+
+    def _outlook(self, horizon_s: float) -> Outlook:
+        bank = self._bank
+        assert bank is not None
+        moments = bank.moments(horizon_s)
+        freq = bank.freq_after(horizon_s / 2.0)
+        return Outlook(self._epoch_s, self._epoch_heat_ks, horizon_s, moments, freq)
 
     def _rehearse(self) -> None:
         bank, rehearsals = self._bank, self._rehearsals
         assert bank is not None
         t_s, heat_ks = self._epoch_s, self._epoch_heat_ks
         seen = rehearsals.judge(t_s, heat_ks, bank.moments(0.0), bank.freq_after(0.0))
-        self._suspicion.hear(t_s, seen)
+        if self.learned_s >= CLASS_RULES_S:
+            scale = self._scale()
+            self._suspicion.hear(t_s, [(horizon_s, ratio / scale) for horizon_s, ratio in seen])
         if rehearsals.is_due(t_s):
             rehearsals.predict(t_s, heat_ks, [bank.moments(one) for one in HORIZONS_S])
 
@@ -273,15 +300,13 @@ class Discipline:
         return SIGMAS * sigma_s + FLOOR_S
 
     def _scale(self) -> float:
-        """Give the factor that rehearsals ask for, at least 1: WITNESSES speak for the model."""
-        return math.sqrt(
-            max(
-                1.0,
-                *(
-                    (WITNESSES + score.squares) / (WITNESSES + score.weight)
-                    for score in self._rehearsals.scores
-                ),
-            )
+        """Give the factor that the worst rehearsals ask for: WITNESSES speak for the model."""
+        return max(
+            LEAST_SCALE,
+            *(
+                math.sqrt((WITNESSES + score.squares) / (WITNESSES + score.weight))
+                for score in self._rehearsals.scores
+            ),
         )
 
     def _inflation(self, horizon_s: float) -> float:
@@ -295,3 +320,8 @@ class Discipline:
         learned_s = max(self.learned_s, 3600.0)
         ageing_var = min(density / learned_s, (1.5e-9 / DAY_S) ** 2)
         return math.sqrt(density * horizon_s**3 / 3.0 + ageing_var * horizon_s**4 / 4.0)
+
+
+def _sigma(variance: float) -> float:
+    """Give the root; what rounding has made no variance promises nothing."""
+    return math.sqrt(variance) if variance > 0.0 else math.inf

@@ -134,7 +134,7 @@ class Kalman:
         """Take a measured phase; gives the logarithm of its likelihood, but for a constant."""
         xx, xf, xd, xk, xg, ff, fd, fk, fg, dd, dk, dg, kk, kg, gg = self.cov
         sx, sf, sd, sk, sg = xx + xg, xf + fg, xd + dg, xk + kg, xg + gg
-        spread = sx + sg + measured_var
+        spread = max(sx + sg, 0.0) + measured_var
         innovation = measured_s - self.phase_s - self.wander_s
         per = innovation / spread
         self.phase_s += sx * per

@@ -15,8 +15,7 @@ from appliance.timing.rehearsal import Pending, Score
 from appliance.timing.suspicion import Alarm
 
 VERSION = 1
-COVARIANCES = 15
-VARIANCES = (0, 5, 9, 12, 14)
+STATES = 5
 GREATEST = 1e15
 
 
@@ -67,8 +66,8 @@ def decode(octets: bytes) -> Memory:
         raise Malformed(f"a discipline's memory of version {memory.version}")
     if not _is_finite(msgspec.to_builtins(memory)):
         raise Malformed("a discipline's memory with numbers beyond measure")
-    if not all(_is_possible(one) for one in memory.filters) or memory.white_var <= 0.0:
-        raise Malformed("a discipline's memory with impossible variances")
+    if not _is_possible(memory) or not all(_is_definite(one) for one in memory.filters):
+        raise Malformed("a discipline's memory with impossible figures")
     return memory
 
 
@@ -80,10 +79,29 @@ def _is_finite(value: object) -> bool:
     return not isinstance(value, int | float) or abs(value) <= GREATEST
 
 
-def _is_possible(one: FilterMemory) -> bool:
+def _is_possible(memory: Memory) -> bool:
     return (
-        len(one.cov) == COVARIANCES
-        and all(one.cov[index] > 0.0 for index in VARIANCES)
-        and one.age_s > 0.0
-        and one.log_weight <= 0.0
+        memory.white_var > 0.0
+        and memory.learned_s >= 0.0
+        and memory.epoch_s <= memory.oven.t_s
+        and all(one.age_s > 0.0 and one.log_weight <= 0.0 for one in memory.filters)
+        and all(one.weight >= 0.0 and one.squares >= 0.0 for one in memory.scores)
     )
+
+
+def _is_definite(one: FilterMemory) -> bool:
+    """Tell whether the covariances are those of anything, by Cholesky's pivots."""
+    if len(one.cov) != STATES * (STATES + 1) // 2:
+        return False
+    rest = list(one.cov)
+    for size in range(STATES, 0, -1):
+        pivot, *row = rest[:size]
+        rest = rest[size:]
+        if pivot <= 0.0:
+            return False
+        place = 0
+        for index, left in enumerate(row):
+            for right in row[index:]:
+                rest[place] -= left * right / pivot
+                place += 1
+    return True

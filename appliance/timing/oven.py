@@ -14,6 +14,7 @@ class Oven:
     """The temperature felt, as a deviation from the first one told, and its integral over time."""
 
     t_s: float = 0.0
+    is_started: bool = False
     reference_k: float | None = None
     felt_k: float = 0.0
     heat_ks: float = 0.0
@@ -21,6 +22,7 @@ class Oven:
 
     def advance(self, t_s: float, temp_k: float | None) -> None:
         """Go on to `t_s`; without a temperature the last one stands."""
+        self.is_started = True
         if self.reference_k is None:
             self.t_s = t_s
             self.reference_k = temp_k
@@ -39,5 +41,7 @@ class Oven:
     def _after(self, t_s: float, outside_k: float) -> tuple[float, float]:
         """Give the temperature felt and its integral at `t_s`."""
         step_s = t_s - self.t_s
-        felt_k = outside_k + (self.felt_k - outside_k) * math.exp(-max(step_s, 0.0) / LAG_S)
-        return felt_k, self.heat_ks + 0.5 * (self.felt_k + felt_k) * step_s
+        gone = -math.expm1(-max(step_s, 0.0) / LAG_S)
+        excess_k = self.felt_k - outside_k
+        heat_ks = self.heat_ks + outside_k * step_s + excess_k * LAG_S * gone
+        return outside_k + excess_k * (1.0 - gone), heat_ks

@@ -92,6 +92,11 @@ class Rehearsals:
         for queue, horizon_s, moment in zip(self.pending, HORIZONS_S, moments, strict=True):
             queue.append(Pending(t_s + horizon_s, heat_ks, moment))
 
+    def abandon(self) -> None:
+        """Drop the predictions under way: what they foretold has been overruled."""
+        for queue in self.pending:
+            queue.clear()
+
     def judge(
         self, t_s: float, heat_ks: float, phase_at: Moments, freq: float
     ) -> tuple[tuple[float, float], ...]:

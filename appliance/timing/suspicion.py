@@ -14,10 +14,11 @@ from collections.abc import Iterable
 import attrs
 
 LEAST_S = 80e-9
-SIGMAS = 6.5
+SIGMAS = 5.7
 REHEARSAL_SIGMAS = 6.0
-SLOW_SIGMA_S = 10e-9
-WINDOWS = (1, 2, 3, 5, 10, 20)
+SLOW_SIGMA_S = 7e-9
+NEAR_WINDOWS = (1, 2, 3, 5)
+FAR_WINDOWS = (5, 10)
 REHEARSED_S = (3600.0, 6 * 3600.0, 24 * 3600.0)
 
 
@@ -26,6 +27,14 @@ class Evidence(enum.Enum):
 
     RESIDUAL = "residual"
     REHEARSAL = "rehearsal"
+
+
+@attrs.frozen
+class Residual:
+    """How far a measured phase lies from what was expected, and by how much it may."""
+
+    residual_s: float
+    sigma_s: float
 
 
 @attrs.frozen
@@ -43,25 +52,18 @@ class Suspicion:
 
     def __init__(self) -> None:
         self.alarm: Alarm | None = None
-        self._recent: collections.deque[float] = collections.deque(maxlen=WINDOWS[-1])
+        self._near: collections.deque[Residual] = collections.deque(maxlen=NEAR_WINDOWS[-1])
+        self._far: collections.deque[Residual] = collections.deque(maxlen=FAR_WINDOWS[-1])
 
-    def watch(self, t_s: float, residual_s: float, expected_var: float, white_var: float) -> None:
-        """Take the residual of a minute, with the variances of the forecast and of the noise."""
-        if self.alarm is not None:
-            return
-        recent = self._recent
-        recent.append(residual_s)
-        if -LEAST_S < residual_s < LEAST_S and -LEAST_S < sum(recent) / len(recent) < LEAST_S:
-            return
-        slow_var = expected_var + SLOW_SIGMA_S**2
-        total_s = 0.0
-        for count, one_s in enumerate(reversed(recent), 1):
-            total_s += one_s
-            if count in WINDOWS:
-                limit_s = max(LEAST_S, SIGMAS * math.sqrt(white_var / count + slow_var))
-                if abs(total_s) > count * limit_s:
-                    self.alarm = Alarm(t_s, Evidence.RESIDUAL, total_s / count, limit_s)
-                    return
+    def watch(self, t_s: float, white_var: float, near: Residual, far: Residual) -> None:
+        """Take a minute's residuals to the latest outlook and to one of some forty minutes ago.
+
+        The latter finds what is slow enough to be followed.
+        """
+        if self.alarm is None:
+            self.alarm = _judge(t_s, white_var, near, self._near, NEAR_WINDOWS) or _judge(
+                t_s, white_var, far, self._far, FAR_WINDOWS
+            )
 
     def hear(self, t_s: float, seen: Iterable[tuple[float, float]]) -> None:
         """Take rehearsals that ended: horizon and error over what was predicted."""
@@ -71,9 +73,32 @@ class Suspicion:
 
     def pause(self) -> None:
         """Forget the minutes before a gap; an alarm stands."""
-        self._recent.clear()
+        self._near.clear()
+        self._far.clear()
 
     def reset(self) -> None:
         """Drop the alarm."""
         self.alarm = None
-        self._recent.clear()
+        self._near.clear()
+        self._far.clear()
+
+
+def _judge(
+    t_s: float,
+    white_var: float,
+    residual: Residual,
+    recent: collections.deque[Residual],
+    windows: tuple[int, ...],
+) -> Alarm | None:
+    """Hold the means of the last minutes against what noise may do, and 80 ns."""
+    recent.append(residual)
+    total_s = sigma_s = 0.0
+    for count, one in enumerate(reversed(recent), 1):
+        total_s += one.residual_s
+        sigma_s = max(sigma_s, one.sigma_s)
+        if abs(total_s) > count * LEAST_S and count in windows:
+            spread_s = math.sqrt(white_var / count + sigma_s**2 + SLOW_SIGMA_S**2)
+            limit_s = max(LEAST_S, SIGMAS * spread_s)
+            if abs(total_s) > count * limit_s:
+                return Alarm(t_s, Evidence.RESIDUAL, total_s / count, limit_s)
+    return None

@@ -1,0 +1,224 @@
+import functools
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.errors import Malformed
+from appliance.timing.bank import OscillatorClass
+from appliance.timing.discipline import Discipline
+from appliance.timing.rehearsal import HORIZONS_S
+from appliance.timing.suspicion import Evidence
+from drivers.simulated.truth import CaseTemperature, GnssNoise, Grade, OscillatorTruth
+
+STEP_S = 60.0
+DAY = 1440
+
+
+class Unit:
+    """A simulated oscillator with its receiver, by minutes, and the discipline that follows it."""
+
+    def __init__(self, grade, seed, prior=OscillatorClass.TYPICAL):
+        self.case = CaseTemperature(3 * seed)
+        self.oscillator = OscillatorTruth(grade, 3 * seed + 1, step_s=STEP_S)
+        self.receiver = GnssNoise(3 * seed + 2, STEP_S)
+        self.discipline = Discipline(prior)
+        self.t_s = 0.0
+
+    def run(self, minutes, *, is_measured=True, pull_s=0.0, ramp=0.0):
+        """Go on; stops early at an alarm, and gives the minutes done."""
+        for minute in range(1, minutes + 1):
+            self.t_s += STEP_S
+            temp_k = self.case.at(self.t_s)
+            self.oscillator.advance(temp_k)
+            measured_s = self.oscillator.phase_s + self.receiver.advance() + pull_s
+            measured_s += ramp * (minute - 0.5) * STEP_S
+            told_s = measured_s if is_measured else None
+            self.discipline.measure(self.t_s, told_s, round(16 * temp_k) / 16)
+            if self.discipline.detect() is not None:
+                return minute
+        return minutes
+
+    def error_and_bound_s(self):
+        forecast = self.discipline.forecast(self.t_s, None)
+        return abs(forecast.phase_s - self.oscillator.phase_s), forecast.bound_s
+
+
+@functools.cache
+def learned(grade=Grade.TYPICAL, seed=1, days=3):
+    unit = Unit(grade, seed)
+    unit.run(days * DAY)
+    return unit.discipline.snapshot(), unit.t_s
+
+
+def test_before_the_first_measurement_nothing_is_promised():
+    discipline = Discipline()
+    assert discipline.forecast(0.0, None).bound_s == math.inf
+    assert discipline.detect() is None
+    assert all(one.predicted_bound_s == math.inf for one in discipline.rehearsals())
+    discipline.measure(60.0, None, 298.0)
+    assert discipline.forecast(60.0, 298.0).bound_s == math.inf
+
+
+@pytest.mark.parametrize(("days", "seeds"), [(5, range(40, 43)), (2, [51]), (1, [61, 62])])
+@pytest.mark.parametrize("grade", Grade)
+def test_three_days_without_satellites_stay_within_the_bound(grade, days, seeds):
+    for seed in seeds:
+        unit = Unit(grade, seed)
+        unit.run(days * DAY)
+        assert unit.discipline.learned_s == pytest.approx(days * 86_400, rel=0.01)
+        bounds_s = []
+        for _ in range(72):
+            unit.run(60, is_measured=False)
+            error_s, bound_s = unit.error_and_bound_s()
+            assert error_s <= bound_s
+            bounds_s.append(bound_s)
+        assert bounds_s == sorted(bounds_s)
+        if days == 5:
+            assert bounds_s[-1] < {"good": 60e-6, "typical": 120e-6, "adverse": 300e-6}[grade.value]
+
+
+def test_a_hundred_clean_days_raise_no_alarm_and_the_clock_stays_within_its_bound():
+    for seed in range(5):
+        unit = Unit(Grade.TYPICAL, 100 + seed)
+        for _ in range(20):
+            assert unit.run(DAY) == DAY
+            error_s, bound_s = unit.error_and_bound_s()
+            assert error_s <= bound_s < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("ramp", "minutes"), [(1e-7, 1), (1e-8, 1), (1e-9, 4), (3e-10, 9), (1e-10, 40)]
+)
+def test_a_reference_that_is_pulled_away_is_found_out(ramp, minutes):
+    unit = Unit(Grade.TYPICAL, 5)
+    unit.run(3 * DAY)
+    assert unit.run(120, ramp=ramp) <= minutes
+    assert unit.discipline.detect().evidence is Evidence.RESIDUAL
+    assert unit.error_and_bound_s()[0] < 0.3e-6
+
+
+@pytest.mark.parametrize("pull_s", [200e-9, -300e-9, 1e-3])
+def test_a_step_of_the_reference_is_found_out_at_once_and_not_followed(pull_s):
+    unit = Unit(Grade.TYPICAL, 6)
+    unit.run(3 * DAY)
+    assert unit.run(10, pull_s=pull_s) <= 2
+    unit.run(60, pull_s=pull_s)
+    assert unit.error_and_bound_s()[0] < 100e-9
+
+
+def test_an_accepted_reference_is_followed_again():
+    unit = Unit(Grade.TYPICAL, 7)
+    unit.run(2 * DAY)
+    unit.run(30, pull_s=5e-6)
+    unit.discipline.accept()
+    assert unit.discipline.detect() is None
+    unit.run(600, pull_s=5e-6)
+    assert unit.discipline.detect() is None
+    assert unit.error_and_bound_s()[0] == pytest.approx(5e-6, rel=0.05)
+
+
+def test_a_residual_is_told_with_what_it_may_be():
+    octets, t_s = learned()
+    discipline = Discipline.restore(octets)
+    expected = discipline.forecast(t_s + 60.0, None)
+    residual = discipline.residual(t_s + 60.0, expected.phase_s + 1e-7, None)
+    assert residual.residual_s == pytest.approx(1e-7, rel=1e-3)
+    assert 20e-9 < residual.sigma_s < 40e-9
+
+
+def test_rehearsals_tell_the_bound_of_each_horizon():
+    octets, _ = learned()
+    told = Discipline.restore(octets).rehearsals()
+    assert tuple(one.horizon_s for one in told) == HORIZONS_S
+    assert [one.count > 0 for one in told] == [True] * 5 + [False]
+    bounds_s = [one.predicted_bound_s for one in told]
+    assert bounds_s == sorted(bounds_s)
+
+
+def test_the_class_rules_until_two_days_have_been_learned():
+    bounds_s = {}
+    for prior in OscillatorClass:
+        unit = Unit(Grade.GOOD, 9, prior)
+        unit.run(DAY)
+        bounds_s[prior] = unit.discipline.rehearsals()[-1].predicted_bound_s
+    assert bounds_s[OscillatorClass.ADVERSE] > 2 * bounds_s[OscillatorClass.TYPICAL]
+    assert bounds_s[OscillatorClass.ADVERSE] > 300e-6
+
+
+def test_a_horizon_seen_less_often_is_promised_with_more_care():
+    octets, t_s = learned()
+    discipline = Discipline.restore(octets)
+    before_s = discipline.forecast(t_s + 72 * 3600, None).bound_s
+    discipline.learned_s = 30 * 86_400.0
+    assert discipline.forecast(t_s + 72 * 3600, None).bound_s < 0.9 * before_s
+
+
+def test_gaps_missing_temperatures_and_other_spacings_do_no_harm():
+    unit = Unit(Grade.TYPICAL, 11)
+    for minute in range(1, 4 * DAY):
+        t_s = minute * STEP_S
+        temp_k = unit.case.at(t_s)
+        unit.oscillator.advance(temp_k)
+        measured_s = unit.oscillator.phase_s + unit.receiver.advance()
+        is_heard = minute % 500 > 40 and minute % 3 == 0
+        told_k = temp_k if minute % 700 > 60 else None
+        if minute % 7 != 3:
+            unit.discipline.measure(t_s, measured_s if is_heard else None, told_k)
+            forecast = unit.discipline.forecast(t_s, told_k)
+            assert abs(forecast.phase_s - unit.oscillator.phase_s) <= forecast.bound_s or minute < 5
+    assert unit.discipline.detect() is None
+
+
+def test_what_comes_out_of_order_is_passed_over():
+    octets, t_s = learned()
+    discipline = Discipline.restore(octets)
+    discipline.measure(t_s - 3600.0, 1.0, 400.0)
+    assert discipline.snapshot() == octets
+
+
+def test_a_discipline_goes_on_after_a_reboot_as_if_there_had_been_none():
+    octets, t_s = learned()
+    once = Discipline.restore(octets)
+    assert once.snapshot() == octets
+    assert Discipline.restore(Discipline().snapshot()).learned_s == 0.0
+    twice = Discipline.restore(once.snapshot())
+    for minute in range(1, 1500):
+        once.measure(t_s + minute * STEP_S, None, 299.0)
+    # The second was off for a day, and slept through the minutes.
+    twice.measure(t_s + 1499 * STEP_S, None, 299.0)
+    later_s = t_s + 1500 * STEP_S
+    first, second = once.forecast(later_s, 299.0), twice.forecast(later_s, 299.0)
+    assert second.phase_s == pytest.approx(first.phase_s, abs=1e-7)
+    assert second.bound_s == pytest.approx(first.bound_s, rel=0.01)
+
+
+def test_an_alarm_outlives_a_reboot():
+    unit = Unit(Grade.TYPICAL, 12)
+    unit.run(DAY)
+    unit.run(5, pull_s=1e-5)
+    alarm = unit.discipline.detect()
+    assert Discipline.restore(unit.discipline.snapshot()).detect() == alarm
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused(octets):
+    with pytest.raises(Malformed):
+        Discipline.restore(octets)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 40_000), st.binary(min_size=1, max_size=12), st.booleans())
+def test_a_damaged_memory_is_refused_or_still_works(place, damage, is_cut):
+    octets, t_s = learned()
+    place %= len(octets)
+    damaged = octets[:place] + (b"" if is_cut else damage + octets[place + len(damage) :])
+    try:
+        discipline = Discipline.restore(damaged)
+    except Malformed:
+        return
+    for minute in range(1, 15):
+        discipline.measure(t_s + minute * STEP_S, 1e-6, 298.0)
+    discipline.forecast(t_s + 1e6, 298.0)
+    discipline.rehearsals()
