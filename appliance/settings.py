@@ -51,16 +51,17 @@ class Listen(_Table, frozen=True):
 class TimeDevice(_Table, frozen=True):
     """A device of time: its name, kind, path (a name that udev gives, or a path) and speed.
 
-    `baud` 0 means what the kind is used to.  A receiver tells which `constellation` its pulse
-    follows and shares the fate of its `antenna`; `cable_delay_ns` is what the antenna's cable adds.
+    `baud` 0 means what the kind is used to.  A receiver has the `constellation` that its pulse
+    follows and the `family` that it is configured as; all receivers together are one vote.
+    `cable_delay_ns` is what the antenna's cable adds.
     """
 
     name: Name
     kind: Literal["gnss", "board", "modem", "pps"]
     path: Annotated[str, Meta(min_length=1, max_length=200)]
     baud: Annotated[int, Meta(ge=0, le=4_000_000)] = 0
+    family: Literal["nmea", "ubx", "casic"] = "nmea"
     constellation: Literal["gps", "beidou", "mixed"] = "mixed"
-    antenna: Name = "main"
     cable_delay_ns: Annotated[int, Meta(ge=0, le=100_000)] = 0
 
 

@@ -25,6 +25,7 @@ from appliance.daemon.places import Places
 from appliance.daemon.profiling import run_profiled
 from appliance.daemon.roles.box import BoxRole
 from appliance.daemon.roles.front import FrontRole
+from appliance.daemon.roles.rig import RigRole
 from appliance.daemon.roles.setting import Role, Setting
 from appliance.daemon.roles.signer import SignerRole
 from appliance.daemon.roles.timed import TimeRole
@@ -33,6 +34,7 @@ from appliance.settings import load_settings
 
 ROLES: dict[str, Callable[[Setting], Role]] = {
     "run": BoxRole,
+    "rig": RigRole,
     "timed": TimeRole,
     "signer": SignerRole,
     "front": FrontRole,

@@ -34,6 +34,21 @@ class Places:
         return self.run / "trusted-time.page"
 
     @property
+    def devices(self) -> Path:
+        """The links to the simulated devices."""
+        return self.run / "devices"
+
+    @property
+    def timed(self) -> Path:
+        """What `timed` keeps: what it learnt of its oscillator, and the history of the clock."""
+        return self.state / "timed"
+
+    @property
+    def clock_state(self) -> Path:
+        """What the clock has learnt, for its next start."""
+        return self.timed / "clock.state"
+
+    @property
     def notifications(self) -> Path:
         """The socket on which children report to the supervisor."""
         return self.run / "notify.sock"

@@ -26,6 +26,9 @@ from appliance.wire.ipc import ask
 from appliance.wire.tsp_client import post_query
 
 KILL_AFTER_S = 8.0
+_INTERNAL = {"timed": ("time", "samples"), "signer": ("stamp", "control")}
+"""The Unix sockets of the roles inside: a verb set each."""
+
 _POLL_S = 0.05
 _PATIENCE_S = 15.0
 
@@ -89,13 +92,21 @@ class BoxRole:
         return [
             *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
             *bind_tcp("tsp_tcp", listen.addresses, listen.tsp_tcp_port),
-            *(bind_unix(name, Path(f"{name}.sock")) for name in ("stamp", "control")),
+            *(
+                bind_unix(name, Path(f"{name}.sock"))
+                for names in _INTERNAL.values()
+                for name in names
+            ),
         ]
 
     def _make_supervisor(self, listeners: list[Listener]) -> Supervisor:
         places, config = self._setting.places, self._setting.config
-        internal = tuple(each for each in listeners if each.name in ("stamp", "control"))
-        clients = tuple(each for each in listeners if each not in internal)
+        of_role = {
+            role: tuple(each for each in listeners if each.name in names)
+            for role, names in _INTERNAL.items()
+        }
+        inside = {each.name for found in of_role.values() for each in found}
+        clients = tuple(each for each in listeners if each.name not in inside)
         fronts = range(self._setting.settings.front_count)
         command = ["-m", "appliance.daemon.main", "--state", str(places.state)]
         if config is not None:
@@ -103,8 +114,9 @@ class BoxRole:
         return Supervisor(
             self._setting.reactor,
             [
-                Role("timed", 0, ()),
-                Role("signer", 0, internal),
+                *(Role("rig", 0, ()) for _ in range(self._is_simulated)),
+                Role("timed", 0, of_role["timed"]),
+                Role("signer", 0, of_role["signer"]),
                 *(Role("front", index, clients) for index in fronts),
             ],
             command=command,
@@ -112,6 +124,10 @@ class BoxRole:
             log_folder=places.logs,
             changed=self._changed,
         )
+
+    @property
+    def _is_simulated(self) -> bool:
+        return self._setting.settings.time.source == "simulated"
 
     async def _until_granted(self, supervisor: Supervisor) -> None:
         """Ask for a stamp until one is granted; say where to look when it takes long."""
