@@ -66,12 +66,15 @@ class Ensemble:
     def confirm(self) -> None:
         """Believe the reference that is there, on an operator's word.
 
-        Raises Conflict when there is none to believe.
+        While no time is told it may begin behind what was stated before.  Raises Conflict when
+        nothing waits for a confirmation.
         """
-        self._clock.forget()
-        if self._return is None or self._keeper.fresh is None:
-            raise Conflict("there is no reference that waits for a confirmation")
-        self._return.is_confirmed = True
+        if self._return is not None:
+            self._return.is_confirmed = True
+        elif self._clock.has_stated and self._standing.state not in MAY_ISSUE:
+            self._clock.forget()
+        else:
+            raise Conflict("nothing waits for a confirmation")
 
     def status(self, raw_ns: int) -> EnsembleStatus:
         """Tell everything an operator may see at `raw_ns`."""
@@ -134,9 +137,11 @@ class Ensemble:
             self._go(Event.LEARNED, raw_ns)
         elif raw_ns - self._checked_ns >= CHECK_EVERY_NS and keeper.is_reference_fresh(raw_ns):
             self._checked_ns = raw_ns
-            keeper.vote(raw_ns)
+            is_outvoted = not keeper.vote(raw_ns) and keeper.verdict.interval is not None
             is_checked = keeper.is_checked()
-            if state is ClockState.LOCKED and not is_checked:
+            if is_outvoted and not keeper.is_learned:
+                self._distrust(raw_ns)
+            elif state is ClockState.LOCKED and not is_checked:
                 self._go(Event.UNCHECKED, raw_ns)
             elif state is ClockState.DEGRADED and is_checked:
                 self._go(Event.CHECKED, raw_ns)
@@ -145,6 +150,11 @@ class Ensemble:
         self._go(event, raw_ns, cause)
         self._return = None
         self._keeper.hold()
+
+    def _distrust(self, raw_ns: int) -> None:
+        self._go(Event.TRUST_LOST, raw_ns)
+        self._return = None
+        self._keeper.abandon()
 
     def _in_holdover(self, raw_ns: int) -> None:
         keeper = self._keeper
@@ -178,7 +188,6 @@ class Ensemble:
 
     def _in_untrusted(self, raw_ns: int) -> None:
         if self._keeper.fresh_samples(raw_ns) >= BACK_SAMPLES:
-            self._keeper.abandon()
             self._go(Event.START_OVER, raw_ns)
 
     def _state(self, raw_ns: int) -> Statement:
@@ -192,8 +201,7 @@ class Ensemble:
             self._alarms.add(Alarm.BOUND_EXCEEDED)
             if told.tai_ns > found.tai_ns + self._config.limit_ns:
                 self._alarms.add(Alarm.CLOCK_AHEAD)
-            self._go(Event.TRUST_LOST, raw_ns)
-            self._keeper.hold()
+            self._distrust(raw_ns)
         else:
             self._alarms -= {Alarm.BOUND_EXCEEDED, Alarm.CLOCK_AHEAD}
         return self._statement(raw_ns, told)

@@ -100,6 +100,11 @@ class Sky:
             self.advance()
         return self.advance()
 
+    def restart_board(self, phase_s: float) -> None:
+        """Let the board count anew, its pulses falling elsewhere."""
+        self.raw_ns += round((self.phase_s - phase_s) * NS_PER_S * (1 + self.raw_freq))
+        self.sequence, self.uptime_s, self.phase_s = 0, 0, phase_s
+
     def _step(self) -> Statement:
         step_raw_ns = self.raw_ns + 900_000_000
         self.within_ns = round(900_000_000 / (1 + self.raw_freq) - self.phase_s * NS_PER_S)

@@ -38,7 +38,7 @@ from drivers.api import (
 
 GNSS = "gnss"
 OSCILLATOR = "oscillator"
-FRESH_LIFE_NS = 10 * NS_PER_S
+FRESH_LIFE_NS = 16 * NS_PER_S
 LABEL_HALF_NS = 1_000_000
 QUARANTINE_S = 6
 LEAP_EVERY_S = 5
@@ -99,6 +99,8 @@ class Keeper:
         """Use the samples that have served their quarantine."""
         while sample := self.board.pop(raw_ns):
             self._use(*sample)
+        if self.fresh is not None and raw_ns - self._fresh_ns > FRESH_LIFE_NS:
+            self.fresh = None
 
     # What the ensemble asks.
 
@@ -228,7 +230,7 @@ class Keeper:
 
     def abandon(self) -> None:
         """Believe neither oscillator nor raw clock any more."""
-        self.current = self.flight = None
+        self.current = self.flight = self.fresh = None
         self._is_holding = True
 
     def resume(self) -> bool:
@@ -297,8 +299,7 @@ class Keeper:
             sequence, since_ns = self.board.tie.at(epoch.raw_ns)
             self.constellations.hear_label(receiver, sequence + since_ns / NS_PER_S, phase_ps)
             held = self.fresh if self._is_holding else self.current
-            if held is not None:
-                receiver.hold_to(held.label)
+            receiver.hold_to(None if held is None else held.label)
 
     def _take_phase(self, reading: PhaseReading) -> None:
         self.board.take_phase(reading, self.constellations.usable_places(reading.raw_ns))

@@ -185,6 +185,11 @@ class TrustedClock:
         self._rate_e12 = 0
         self._growth_e12 = 0
 
+    @property
+    def has_stated(self) -> bool:
+        """Whether there is a statement to go on from."""
+        return self._tai_ns is not None
+
     def stated_ns(self, raw_ns: int) -> int | None:
         """Tell the TAI that readers of the last statement reckon at `raw_ns`."""
         if self._tai_ns is None:

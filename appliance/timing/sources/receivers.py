@@ -84,9 +84,11 @@ class Receiver:
         self.label_run = self.label_run + 1 if label == self.label else 1
         self.label = label
 
-    def hold_to(self, label: int) -> None:
-        """Find fault with messages that steadily name another second than `label` does."""
-        if self.label_run >= LABEL_RUN:
+    def hold_to(self, label: int | None) -> None:
+        """Find fault with messages that steadily name another second than `label`, if any, does."""
+        if label is None:
+            self.label_fault = False
+        elif self.label_run >= LABEL_RUN:
             self.label_fault = self.label != label
 
     def may_be_used(self, raw_ns: int) -> bool:

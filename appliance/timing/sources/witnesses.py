@@ -63,9 +63,9 @@ class Witnesses:
         claims = []
         for source, word in self._words.items():
             age_ns = raw_ns - word.raw_ns
-            if 0 <= age_ns <= LIFE_NS:
+            if abs(age_ns) <= LIFE_NS:
                 middle_ns = word.utc_ns + tai_utc_s * NS_PER_S + age_ns
-                half_ns = word.half_width_ns + age_ns * WANDER_PPM // 1_000_000
+                half_ns = word.half_width_ns + abs(age_ns) * WANDER_PPM // 1_000_000
                 interval = (middle_ns - half_ns, middle_ns + half_ns)
                 claims.append(Claim(source, word.domain, interval))
         return claims
