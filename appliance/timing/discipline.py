@@ -107,6 +107,7 @@ class Discipline:
         self._white_count = 10
         self._last_s: float | None = None
         self._last_residual_s = 0.0
+        self._off_s = 0.0
         self._near: Outlook | None = None
         self._far: collections.deque[Outlook] = collections.deque(maxlen=FAR_BLOCKS)
 
@@ -128,16 +129,24 @@ class Discipline:
             self._close_block()
 
     def accept(self) -> None:
-        """Believe the reference again after an alarm, for another witness says the same."""
-        alarm = self._suspicion.alarm
+        """Believe the reference again after an alarm, for another witness says the same.
+
+        If it stands within the bound by now, all goes on as before.  If not, the oscillator or the
+        reference has changed: the phase is sought anew, and what was learned counts no more.
+        """
+        alarm, off_s = self._suspicion.alarm, self._off_s
         self._suspicion.reset()
         self._block = Block()
-        if self._bank is not None and alarm is not None:
-            elapsed_s = max(self._oven.t_s - alarm.since_s, BLOCK_S)
-            self._bank.widen(alarm.residual_s**2, (alarm.residual_s / elapsed_s) ** 2)
-            self._far.clear()
+        if self._bank is None or alarm is None:
+            return
+        t_s = self._oven.t_s
+        if abs(off_s) > self.forecast(t_s, None).bound_s:
+            elapsed_s = max(t_s - alarm.since_s, BLOCK_S)
+            self._bank.widen(off_s**2, (off_s / elapsed_s) ** 2)
             self._rehearsals.abandon()
-            self._set_epoch(self._epoch_s, self._epoch_heat_ks)
+            self.learned_s = 0.0
+        self._far.clear()
+        self._set_epoch(self._epoch_s, self._epoch_heat_ks)
 
     def detect(self) -> Alarm | None:
         """Tell whether the reference moves as the oscillator cannot."""
@@ -232,6 +241,7 @@ class Discipline:
         if self._suspicion.alarm is not None:
             self._block = Block()
             self._last_s = None
+            self._off_s = phase_s - self.forecast(t_s, None).phase_s
             return
         if gap_s <= BRIEF_S:
             self.learned_s += gap_s

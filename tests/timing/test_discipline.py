@@ -108,15 +108,27 @@ def test_a_step_of_the_reference_is_found_out_at_once_and_not_followed(pull_s):
     assert unit.error_and_bound_s()[0] < 100e-9
 
 
-def test_an_accepted_reference_is_followed_again():
+def test_an_accepted_reference_is_followed_again_and_learned_anew():
     unit = Unit(Grade.TYPICAL, 7)
     unit.run(2 * DAY)
     unit.run(30, pull_s=5e-6)
     unit.discipline.accept()
     assert unit.discipline.detect() is None
-    unit.run(600, pull_s=5e-6)
-    assert unit.discipline.detect() is None
+    assert unit.discipline.learned_s == 0.0
+    assert unit.run(600, pull_s=5e-6) == 600
     assert unit.error_and_bound_s()[0] == pytest.approx(5e-6, rel=0.05)
+
+
+def test_a_reference_that_came_back_to_where_it_was_costs_nothing_of_what_was_learned():
+    unit = Unit(Grade.TYPICAL, 7)
+    unit.run(2 * DAY)
+    unit.run(1, pull_s=5e-6)
+    assert unit.discipline.detect() is not None
+    unit.run(1)
+    unit.discipline.accept()
+    assert unit.discipline.learned_s == pytest.approx(2 * 86_400, rel=0.01)
+    assert unit.run(600) == 600
+    assert unit.error_and_bound_s()[0] < 1e-7
 
 
 def test_a_residual_is_told_with_what_it_may_be():

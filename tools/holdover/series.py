@@ -11,6 +11,7 @@ import array
 import csv
 import itertools
 import math
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -134,13 +135,13 @@ def _read_npz(path: Path) -> Columns:
     except ImportError:
         raise Malformed("reading npz needs numpy, which is not installed; csv works") from None
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {
                 name: array.array("d", np.asarray(stored[name], dtype=float).ravel())
                 for name in WANTED
                 if name in stored
             }
-    except (ValueError, EOFError, KeyError) as error:
+    except (ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise Malformed(f"not an npz of numbers: {error}") from None
 
 
