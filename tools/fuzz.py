@@ -30,6 +30,7 @@ from kit.fuzzing import (  # noqa: E402  (the tests are found by the line above)
 
 Arc = tuple[str, tuple[int, int]]
 
+PRODUCT = ("appliance", "drivers")
 INPUT_LIMIT_OCTETS = 4500
 INPUT_TIMEOUT_S = 10
 MEMORY_LIMIT_MB = 1024
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def fuzz(name: str, found: Path, seconds: int) -> None:
     """Run libFuzzer in this process, which it ends by itself."""
-    with atheris.instrument_imports(include=["appliance"]):
+    with atheris.instrument_imports(include=list(PRODUCT)):
         one_input = load_target(name)
     options = [
         f"-max_total_time={seconds}",
@@ -105,7 +106,8 @@ def arcs(one_input: OneInput, data: bytes) -> set[Arc]:
     """Tell which steps from line to line of the product an input takes."""
     import coverage  # noqa: PLC0415  (only here: it would slow a fuzzer down)
 
-    watch = coverage.Coverage(data_file=None, branch=True, source=[str(ROOT / "appliance")])
+    source = [str(ROOT / package) for package in PRODUCT]
+    watch = coverage.Coverage(data_file=None, branch=True, source=source)
     watch.start()
     try:
         one_input(data)
