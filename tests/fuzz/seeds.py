@@ -15,7 +15,18 @@ import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from kit import authority, certificates, crls, gnss_seeds, ledgers, openssl, pages, stamping, tokens
+from kit import (
+    authority,
+    certificates,
+    crls,
+    device_seeds,
+    gnss_seeds,
+    ledgers,
+    openssl,
+    pages,
+    stamping,
+    tokens,
+)
 from kit.authority import Subject
 from kit.clock import GOOD
 from kit.frames import framed
@@ -89,6 +100,7 @@ def main() -> None:
             "native_core": native_seeds(),
             "signer_judgement": judgement_seeds(),
             **gnss_seeds.all_seeds(),
+            **device_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():
