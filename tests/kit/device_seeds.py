@@ -71,5 +71,8 @@ def ntp_seeds() -> Mapping[str, bytes]:
         "later-era": packet.encode(
             Packet(mode=Mode.SERVER, stratum=2, receive=COOKIE, transmit=COOKIE)
         ),
+        "era-end": packet.encode(
+            Packet(mode=Mode.SERVER, receive=b"\xff" * 8, transmit=b"\x7f" + b"\xff" * 7)
+        ),
         "symmetric": bytes((4 << 3 | 1,)) + request[1:],
     }
