@@ -29,6 +29,9 @@ Oid = Annotated[
     Meta(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*\Z", max_length=64),
 ]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
+_SERVER = r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?"
+Server = Annotated[str, Meta(pattern=rf"^{_SERVER}\Z", max_length=255)]
+"""HOST or HOST:PORT; an IPv6 address stands in brackets."""
 
 EXAMPLE_ARC = "2.999"
 """joint-iso-itu-t(2) example(999): the arc for examples, which nobody can rely upon."""
@@ -46,6 +49,7 @@ class Listen(_Table, frozen=True):
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     tsp_http_port: Port = 3180
     tsp_tcp_port: Port = 3318
+    ntp_port: Port = 11123
 
 
 class TimeDevice(_Table, frozen=True):
@@ -65,19 +69,35 @@ class TimeDevice(_Table, frozen=True):
     cable_delay_ns: Annotated[int, Meta(ge=0, le=100_000)] = 0
 
 
+class TimeOutput(_Table, frozen=True):
+    """A serial line on which time goes out each second: 1PPS+TOD frames or NMEA's ZDA.
+
+    `baud` 0 means 9600, what both are used to.
+    """
+
+    name: Name
+    kind: Literal["tod", "zda"]
+    path: Annotated[str, Meta(min_length=1, max_length=200)]
+    baud: Annotated[int, Meta(ge=0, le=4_000_000)] = 0
+
+
 class Time(_Table, frozen=True):
     """What the clock is made of.
 
     `source` is `simulated` (simulated devices behind the real drivers; tokens are tainted),
     `hardware` (the devices listed), `system` (the host's clock under the kernel's own error
     estimate; opt-in) or `demo` (the host's clock under a fixed, labelled bound; tainted).
-    `ntp` are servers as HOST or HOST:PORT, asked by the front; `floor_us` is the least error bound
-    that is ever stated; `scenario` is a file of faults for the simulated devices.
+    `ntp` are servers and `gpsd` a daemon, as HOST or HOST:PORT, asked by the front; `floor_us` is
+    the least error bound that is ever stated; `scenario` is a file of faults for the simulated
+    devices.  `chrony` is the folder of chronyd's SOCK sockets, "" for none.
     """
 
     source: Literal["simulated", "hardware", "system", "demo"] = "demo"
     device: tuple[TimeDevice, ...] = ()
-    ntp: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+    output: tuple[TimeOutput, ...] = ()
+    ntp: Annotated[tuple[Server, ...], Meta(max_length=16)] = ()
+    gpsd: Annotated[str, Meta(pattern=rf"^({_SERVER})?\Z", max_length=255)] = ""
+    chrony: Annotated[str, Meta(max_length=90)] = ""
     floor_us: Annotated[int, Meta(ge=1, le=1000)] = 10
     beidou_mandatory: bool = False
     seed: Annotated[int, Meta(ge=0, lt=1 << 32)] = 1
@@ -142,9 +162,9 @@ class Verify(_Table, frozen=True):
 
 
 class Limits(_Table, frozen=True):
-    """What clients may take of a port: seconds, and connections over all the fronts together.
+    """What clients may take of a port: seconds, and numbers over all the fronts together.
 
-    A source is an IPv4 address or an IPv6 /64.
+    A source is an IPv4 address or an IPv6 /64.  `ntp_per_source_s` are requests a second.
     """
 
     head_deadline_s: Seconds = 10.0
@@ -153,6 +173,7 @@ class Limits(_Table, frozen=True):
     write_deadline_s: Seconds = 30.0
     connections: Annotated[int, Meta(ge=1, le=65_536)] = 4096
     connections_per_source: Annotated[int, Meta(ge=1, le=65_536)] = 256
+    ntp_per_source_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
 
 
 class Settings(_Table, frozen=True):

@@ -28,7 +28,7 @@ _DRAWS = 8
 
 @attrs.frozen
 class Listener:
-    """A bound, listening socket and the name a role knows it by."""
+    """A bound socket, listening if it is a stream's, and the name a role knows it by."""
 
     name: str
     socket: socket.socket
@@ -40,11 +40,26 @@ def bind_tcp(name: str, addresses: Sequence[str], port: int) -> list[Listener]:
     An address family this host lacks is left out; at least one address must be had.  Raises Fault
     when not, and when a port is taken.
     """
+    return _bind_port(name, socket.SOCK_STREAM, addresses, port)
+
+
+def bind_udp(name: str, addresses: Sequence[str], port: int) -> list[Listener]:
+    """Bind one UDP port on several addresses, on the terms of `bind_tcp`.
+
+    All fronts read the one socket.  With SO_REUSEPORT each would have its own, and what came for a
+    front that has died would wait there unread; and systemd, too, passes one (ListenDatagram=).
+    """
+    return _bind_port(name, socket.SOCK_DGRAM, addresses, port)
+
+
+def _bind_port(
+    name: str, kind: socket.SocketKind, addresses: Sequence[str], port: int
+) -> list[Listener]:
     draws_left = 1 if port else _DRAWS
     while True:
         draws_left -= 1
         try:
-            return [Listener(name, listening) for listening in _bind_all(addresses, port)]
+            return [Listener(name, bound) for bound in _bind_all(kind, addresses, port)]
         except OSError as error:
             # A number that one family had free may be taken in the other: draw again.
             if error.errno != errno.EADDRINUSE or not draws_left:
@@ -52,14 +67,14 @@ def bind_tcp(name: str, addresses: Sequence[str], port: int) -> list[Listener]:
                 raise Fault(f"cannot listen on {where}: {error.strerror}") from error
 
 
-def _bind_all(addresses: Sequence[str], port: int) -> list[socket.socket]:
+def _bind_all(kind: socket.SocketKind, addresses: Sequence[str], port: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
     missing: OSError | None = None
     with ExitStack() as undo:
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             try:
-                listening = _bind(family, (address, port))
+                listening = _bind(family, kind, (address, port))
             except OSError as error:
                 if error.errno not in _NO_SUCH_FAMILY:
                     raise
@@ -79,20 +94,22 @@ def bind_unix(name: str, path: Path) -> Listener:
     path.unlink(missing_ok=True)
     mask = os.umask(0o777 & ~SOCKET_MODE)
     try:
-        return Listener(name, _bind(socket.AF_UNIX, str(path)))
+        return Listener(name, _bind(socket.AF_UNIX, socket.SOCK_STREAM, str(path)))
     finally:
         os.umask(mask)
 
 
-def _bind(family: int, address: tuple[str, int] | str) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def _bind(family: int, kind: socket.SocketKind, address: tuple[str, int] | str) -> socket.socket:
+    listening = socket.socket(family, kind)
+    is_stream = kind == socket.SOCK_STREAM
     try:
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if family != socket.AF_UNIX:
+        if is_stream and family != socket.AF_UNIX:  # of UDP, two could bind the port then
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(BACKLOG)
+        if is_stream:
+            listening.listen(BACKLOG)
         listening.setblocking(False)
     except OSError:
         listening.close()

@@ -7,7 +7,7 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
-from appliance.daemon.listeners import Listener, bind_tcp
+from appliance.daemon.listeners import Listener, bind_tcp, bind_udp
 from appliance.daemon.places import Places, read_boot_id
 from appliance.daemon.roles.box import BoxRole
 from appliance.daemon.roles.front import FrontRole
@@ -30,18 +30,24 @@ def test_facts_name_the_first_address_as_a_url_spells_it(
     tmp_path: Path, addresses: tuple[str, ...], host: str
 ) -> None:
     http, tcp = bind_tcp("tsp_http", addresses, 0), bind_tcp("tsp_tcp", addresses, 0)
+    ntp = bind_udp("ntp", addresses, 0)
     role = BoxRole(make_setting(tmp_path))
-    role._listeners = [*tcp, *http]
+    role._listeners = [*ntp, *tcp, *http]
     facts = role._facts()
-    port, tcp_port = (bound[0].socket.getsockname()[1] for bound in (http, tcp))
+    port, tcp_port, udp_port = (bound[0].socket.getsockname()[1] for bound in (http, tcp, ntp))
     assert facts["tsp_http"] == f"http://{host}:{port}/tsa"
     assert facts["tsp_tcp"] == f"{host}:{tcp_port}"
-    for listener in (*http, *tcp):
+    assert facts["ntp"] == f"{host}:{udp_port}"
+    for listener in (*http, *tcp, *ntp):
         listener.socket.close()
 
 
 def test_facts_name_one_certificate_for_each_algorithm(tmp_path: Path) -> None:
-    bound = [*bind_tcp("tsp_http", ("127.0.0.1",), 0), *bind_tcp("tsp_tcp", ("127.0.0.1",), 0)]
+    bound = [
+        *bind_tcp("tsp_http", ("127.0.0.1",), 0),
+        *bind_tcp("tsp_tcp", ("127.0.0.1",), 0),
+        *bind_udp("ntp", ("127.0.0.1",), 0),
+    ]
     role = BoxRole(make_setting(tmp_path))
     role._listeners = bound
     facts = role._facts()
@@ -70,6 +76,7 @@ def test_the_front_serves_every_socket_it_was_given(tmp_path: Path) -> None:
     bound = [
         *bind_tcp("tsp_http", ("127.0.0.1", "::1"), 0),
         *bind_tcp("tsp_tcp", ("127.0.0.1",), 0),
+        *bind_udp("ntp", ("127.0.0.1", "::1"), 0),
         *bind_tcp("of another role", ("127.0.0.1",), 0),
     ]
     setting = make_setting(tmp_path, bound)
@@ -78,10 +85,11 @@ def test_the_front_serves_every_socket_it_was_given(tmp_path: Path) -> None:
     def adopt(descriptor: int, family: int, factory: object) -> None:
         adopted.append((descriptor, family))
 
-    setting.reactor.adoptStreamPort = adopt
+    setting.reactor.adoptStreamPort = setting.reactor.adoptDatagramPort = adopt
     Deferred.fromCoroutine(FrontRole(setting).start())
-    assert adopted == [(each.socket.fileno(), each.socket.family) for each in bound[:3]]
-    assert [family for _, family in adopted] == [socket.AF_INET, socket.AF_INET6, socket.AF_INET]
+    assert adopted == [(each.socket.fileno(), each.socket.family) for each in bound[:5]]
+    ipv4, ipv6 = socket.AF_INET, socket.AF_INET6
+    assert [family for _, family in adopted] == [ipv4, ipv6, ipv4, ipv4, ipv6]
     for listener in bound:
         listener.socket.close()
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance.daemon.listeners import FIRST_DESCRIPTOR, Listener, bind_tcp, bind_unix, inherited
+from appliance.daemon.listeners import (
+    FIRST_DESCRIPTOR,
+    Listener,
+    bind_tcp,
+    bind_udp,
+    bind_unix,
+    inherited,
+)
 from appliance.errors import Fault, Malformed
 
 
@@ -60,6 +67,17 @@ def test_a_port_taken_in_one_family_is_a_fault_and_leaves_nothing_bound(taken: s
         bind_tcp("tsp", ("127.0.0.1", "::1"), port)
     close(holder)
     close(bind_tcp("tsp", ("127.0.0.1", "::1"), port))
+
+
+def test_a_udp_port_is_the_same_in_both_families_and_nobody_elses() -> None:
+    bound = bind_udp("ntp", ("127.0.0.1", "::1"), 0)
+    assert [each.socket.family for each in bound] == [socket.AF_INET, socket.AF_INET6]
+    assert {each.socket.type for each in bound} == {socket.SOCK_DGRAM}
+    assert all(not each.socket.getblocking() for each in bound)
+    (port,) = set(ports(bound))
+    with pytest.raises(Fault, match="Address already in use"):
+        bind_udp("ntp", ("127.0.0.1", "::1"), port)
+    close(bound)
 
 
 def test_a_unix_socket_is_for_its_owner_and_replaces_an_old_one(tmp_path: Path) -> None:

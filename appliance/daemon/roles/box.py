@@ -15,7 +15,13 @@ from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
 from appliance.daemon.banner import render_banner
 from appliance.daemon.claim import Claim
-from appliance.daemon.listeners import SOCKET_MODE, Listener, bind_tcp, bind_unix
+from appliance.daemon.listeners import (
+    SOCKET_MODE,
+    Listener,
+    bind_tcp,
+    bind_udp,
+    bind_unix,
+)
 from appliance.daemon.roles.setting import Setting
 from appliance.daemon.supervisor import Role, Supervisor
 from appliance.errors import ApplianceError
@@ -92,6 +98,7 @@ class BoxRole:
         return [
             *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
             *bind_tcp("tsp_tcp", listen.addresses, listen.tsp_tcp_port),
+            *bind_udp("ntp", listen.addresses, listen.ntp_port),
             *(
                 bind_unix(name, Path(f"{name}.sock"))
                 for names in _INTERNAL.values()
@@ -184,6 +191,7 @@ class BoxRole:
         return {
             "tsp_http": f"http://{self._address('tsp_http')}/tsa",
             "tsp_tcp": self._address("tsp_tcp"),
+            "ntp": self._address("ntp"),
             "ca_cert": str(places.public / ROOTS),
             "tsa_certs": certificates,
             "cli": str(Path(sys.executable).with_name("shiyin")),

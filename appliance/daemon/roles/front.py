@@ -33,6 +33,8 @@ from appliance.services.verifying import TrustedRoots, Verifier
 from appliance.settings import Settings
 from appliance.wire.http import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
+from appliance.wire.ntp_udp import NtpResponder
+from appliance.wire.rates import RateTable
 from appliance.wire.stf_http import stf_routes
 from appliance.wire.time_http import time_routes
 from appliance.wire.tsp_http import timestamp_routes
@@ -40,6 +42,7 @@ from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
 from appliance.wire.verify_http import verify_routes
 
 DRAIN_S = 5.0
+NTP_BURST_S = 4
 _FIRST_RETRY_S = 0.05
 _LAST_RETRY_S = 1.0
 
@@ -77,6 +80,12 @@ def _connection_limits(settings: Settings) -> dict[str, Any]:
     }
 
 
+def ntp_rates(settings: Settings) -> RateTable:
+    """Give what one front grants on the NTP port: any request may come to any front."""
+    per_s = settings.limits.ntp_per_source_s / settings.front_count
+    return RateTable(per_s, max(1, round(NTP_BURST_S * per_s)))
+
+
 class FrontRole:
     """Serves clients and keeps a connection to the signer."""
 
@@ -101,6 +110,7 @@ class FrontRole:
             clock=setting.reactor,
             limits=tcp_limits(settings),
         )
+        self._ntp_rates = ntp_rates(settings)
         self._ports: list[ListeningPort] = []
         self._decoder = msgspec.msgpack.Decoder(StampAnswer)
         self._signer = ClientService(
@@ -121,6 +131,13 @@ class FrontRole:
                         listener.socket.fileno(), listener.socket.family, factory
                     )
                 )
+        for listener in self._setting.sockets("ntp"):
+            responder = NtpResponder(self._clock.read, self._ntp_rates, self._setting.reactor)
+            self._ports.append(
+                self._setting.reactor.adoptDatagramPort(
+                    listener.socket.fileno(), listener.socket.family, responder
+                )
+            )
 
     async def stop(self) -> None:
         """Close the ports, wait for the answers under way, hang up."""
