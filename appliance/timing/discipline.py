@@ -23,21 +23,25 @@ from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
 from appliance.timing.suspicion import Alarm, Residual, Suspicion
 
 BLOCK_S = 600.0
+BLOCK_SLACK_S = 90.0
 NEAR_S = 1200.0
 FAR_S = 3000.0
 FAR_BLOCKS = 5
 BRIEF_S = 1800.0
-CLASS_RULES_S = 2 * DAY_S
-CLASS_MARGIN = 2.5
+WHITE_FIRST_S = 30e-9
+WHITE_LEAST_S = 1e-9
+WHITE_MEMORY = 300
+
+# The bound (docs/decisions/010-holdover-bound.md).
 SIGMAS = 4.0
 FLOOR_S = 250e-9
 WITNESSES = 4.0
 LEAST_SCALE = 0.85
 UNSEEN_INFLATION = 0.25
 SEVERAL = 3.0
-WHITE_FIRST_S = 30e-9
-WHITE_LEAST_S = 1e-9
-WHITE_MEMORY = 300
+CLASS_RULES_S = 2 * DAY_S
+CLASS_MARGIN = 2.5
+CLASS_AGEING_PER_S = 1.5e-9 / DAY_S
 
 
 @attrs.frozen
@@ -119,13 +123,13 @@ class Discipline:
         if self._oven.is_started and t_s <= self._oven.t_s:
             return
         self._oven.advance(t_s, temp_k)
-        if phase_s is None:
+        if phase_s is None or not math.isfinite(phase_s):
             self._suspicion.pause()
         elif self._bank is None:
             self._begin(t_s, phase_s)
         else:
             self._take(t_s, phase_s)
-        if self._block.count and t_s - self._block.start_s >= BLOCK_S - 90.0:
+        if self._block.count and t_s - self._block.start_s >= BLOCK_S - BLOCK_SLACK_S:
             self._close_block()
 
     def accept(self) -> None:
@@ -296,10 +300,9 @@ class Discipline:
         bank, rehearsals = self._bank, self._rehearsals
         assert bank is not None
         t_s, heat_ks = self._epoch_s, self._epoch_heat_ks
-        seen = rehearsals.judge(t_s, heat_ks, bank.moments(0.0), bank.freq_after(0.0))
+        missed = rehearsals.judge(t_s, heat_ks, bank.moments(0.0), bank.freq_after(0.0))
         if self.learned_s >= CLASS_RULES_S:
-            scale = self._scale()
-            self._suspicion.hear(t_s, [(horizon_s, ratio / scale) for horizon_s, ratio in seen])
+            self._suspicion.hear(t_s, missed, self._scale())
         if rehearsals.is_due(t_s):
             rehearsals.predict(t_s, heat_ks, [bank.moments(one) for one in HORIZONS_S])
 
@@ -328,7 +331,7 @@ class Discipline:
         """Give the sigma of an oscillator well worse than its class, learned for as long."""
         density = 3.0 * (CLASS_MARGIN * self.prior.value) ** 2 / DAY_S
         learned_s = max(self.learned_s, 3600.0)
-        ageing_var = min(density / learned_s, (1.5e-9 / DAY_S) ** 2)
+        ageing_var = min(density / learned_s, CLASS_AGEING_PER_S**2)
         return math.sqrt(density * horizon_s**3 / 3.0 + ageing_var * horizon_s**4 / 4.0)
 
 

@@ -23,6 +23,8 @@ class Oven:
     def advance(self, t_s: float, temp_k: float | None) -> None:
         """Go on to `t_s`; without a temperature the last one stands."""
         self.is_started = True
+        if temp_k is not None and not math.isfinite(temp_k):
+            temp_k = None
         if self.reference_k is None:
             self.t_s = t_s
             self.reference_k = temp_k
@@ -34,7 +36,7 @@ class Oven:
 
     def heat_at(self, t_s: float, temp_k: float | None = None) -> float:
         """Give the integral at `t_s`, soon after the last step or just before it."""
-        if temp_k is None or self.reference_k is None:
+        if temp_k is None or self.reference_k is None or not math.isfinite(temp_k):
             return self._after(t_s, self.last_k)[1]
         return self._after(t_s, temp_k - self.reference_k)[1]
 

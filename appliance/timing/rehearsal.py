@@ -36,6 +36,20 @@ class Rehearsal:
 
 
 @attrs.frozen
+class Missed:
+    """By how much a prediction over a horizon missed, and the sigma it had been given."""
+
+    horizon_s: float
+    error_s: float
+    sigma_s: float
+
+    @property
+    def ratio(self) -> float:
+        """Error over sigma."""
+        return self.error_s / self.sigma_s
+
+
+@attrs.frozen
 class Pending:
     """A prediction whose hour has not come: made at `heat_ks` of the temperature's integral."""
 
@@ -98,23 +112,23 @@ class Rehearsals:
             queue.clear()
 
     def judge(
-        self, t_s: float, heat_ks: float, phase_at: Moments, freq: float
-    ) -> tuple[tuple[float, float], ...]:
-        """Compare what has fallen due with the phase known now; gives (horizon, ratio) of each."""
+        self, t_s: float, heat_ks: float, phase_now: Moments, freq: float
+    ) -> tuple[Missed, ...]:
+        """Compare what has fallen due with the phase known now, and count it."""
         seen = []
         for queue, horizon_s, score in zip(self.pending, HORIZONS_S, self.scores, strict=True):
             while queue and queue[0].due_s <= t_s:
                 pending = queue.popleft()
                 late_s = t_s - pending.due_s
-                if late_s > LATE_S:
-                    continue
-                moments = pending.moments
                 heat_over_ks = heat_ks - pending.heat_ks
-                known_s = phase_at.phase_s - freq * late_s
-                error_s = known_s - moments.mean_s(heat_over_ks)
-                ratio = error_s / math.sqrt(moments.variance(heat_over_ks) + phase_at.phase_var)
-                _add(score, ratio * ratio, horizon_s)
-                seen.append((horizon_s, ratio))
+                variance = pending.moments.variance(heat_over_ks) + phase_now.phase_var
+                if late_s > LATE_S or variance <= 0.0:
+                    continue
+                known_s = phase_now.phase_s - freq * late_s
+                error_s = known_s - pending.moments.mean_s(heat_over_ks)
+                missed = Missed(horizon_s, error_s, math.sqrt(variance))
+                _add(score, missed.ratio**2, horizon_s)
+                seen.append(missed)
         return tuple(seen)
 
 

@@ -13,13 +13,19 @@ from collections.abc import Iterable
 
 import attrs
 
+from appliance.timing.rehearsal import HOUR_S, Missed
+
 LEAST_S = 80e-9
 SIGMAS = 5.7
+"""By which a mean of minutes may stand off: less than once in 10 unit-years by chance."""
+
 REHEARSAL_SIGMAS = 6.0
 SLOW_SIGMA_S = 7e-9
+"""What no averaging of minutes takes from a receiver's error."""
+
 NEAR_WINDOWS = (1, 2, 3, 5)
 FAR_WINDOWS = (5, 10)
-REHEARSED_S = (3600.0, 6 * 3600.0, 24 * 3600.0)
+REHEARSED_S = (HOUR_S, 6 * HOUR_S, 24 * HOUR_S)
 
 
 class Evidence(enum.Enum):
@@ -65,11 +71,12 @@ class Suspicion:
                 t_s, white_var, far, self._far, FAR_WINDOWS
             )
 
-    def hear(self, t_s: float, seen: Iterable[tuple[float, float]]) -> None:
-        """Take rehearsals that ended: horizon and error over what was predicted."""
-        for horizon_s, ratio in seen:
-            if self.alarm is None and horizon_s in REHEARSED_S and abs(ratio) > REHEARSAL_SIGMAS:
-                self.alarm = Alarm(t_s, Evidence.REHEARSAL, math.nan, math.nan)
+    def hear(self, t_s: float, missed: Iterable[Missed], scale: float) -> None:
+        """Take rehearsals that ended; `scale` is by how much this unit misses as a rule."""
+        for one in missed:
+            limit_s = REHEARSAL_SIGMAS * scale * one.sigma_s
+            if self.alarm is None and one.horizon_s in REHEARSED_S and abs(one.error_s) > limit_s:
+                self.alarm = Alarm(t_s, Evidence.REHEARSAL, one.error_s, limit_s)
 
     def pause(self) -> None:
         """Forget the minutes before a gap; an alarm stands."""

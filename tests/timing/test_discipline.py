@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from appliance.errors import Malformed
 from appliance.timing.bank import OscillatorClass
 from appliance.timing.discipline import Discipline
-from appliance.timing.rehearsal import HORIZONS_S
-from appliance.timing.suspicion import Evidence
+from appliance.timing.rehearsal import HORIZONS_S, Missed
+from appliance.timing.suspicion import Alarm, Evidence
 from drivers.simulated.truth import CaseTemperature, GnssNoise, Grade, OscillatorTruth
 
 STEP_S = 60.0
@@ -129,6 +129,26 @@ def test_a_reference_that_came_back_to_where_it_was_costs_nothing_of_what_was_le
     assert unit.discipline.learned_s == pytest.approx(2 * 86_400, rel=0.01)
     assert unit.run(600) == 600
     assert unit.error_and_bound_s()[0] < 1e-7
+
+
+def test_a_rehearsal_that_misses_by_far_more_than_this_unit_does_is_an_alarm_that_is_remembered():
+    discipline = Discipline.restore(learned()[0])
+    suspicion = discipline._suspicion
+    suspicion.hear(1.0, [Missed(12 * 3600.0, 9e-6, 1e-6), Missed(3600.0, 5.9e-6, 1e-6)], 1.0)
+    suspicion.hear(2.0, [Missed(3600.0, 7e-6, 1e-6)], 1.2)
+    assert discipline.detect() is None
+    suspicion.hear(3.0, [Missed(24 * 3600.0, -7e-6, 1e-6)], 1.1)
+    assert discipline.detect() == Alarm(3.0, Evidence.REHEARSAL, -7e-6, pytest.approx(6.6e-6))
+    assert Discipline.restore(discipline.snapshot()).detect() == discipline.detect()
+
+
+def test_numbers_that_are_none_do_no_harm():
+    octets, t_s = learned()
+    odd, even = Discipline.restore(octets), Discipline.restore(octets)
+    odd.measure(t_s + 60.0, math.nan, math.nan)
+    even.measure(t_s + 60.0, None, None)
+    assert odd.snapshot() == even.snapshot()
+    assert odd.forecast(t_s + 90.0, math.nan) == even.forecast(t_s + 90.0, None)
 
 
 def test_a_residual_is_told_with_what_it_may_be():

@@ -21,7 +21,7 @@ def test_a_miss_is_told_in_units_of_what_had_been_predicted():
     rehearsals = Rehearsals()
     predict(rehearsals, 0.0, still(phase_var=3e-16))
     (seen,) = rehearsals.judge(HOUR_S, 0.0, still(phase_s=6e-8, phase_var=1e-16), 0.0)
-    assert seen == (HOUR_S, pytest.approx(3.0))
+    assert (seen.horizon_s, seen.ratio) == (HOUR_S, pytest.approx(3.0))
     assert rehearsals.scores[0].rms_ratio == pytest.approx(3.0)
     assert rehearsals.scores[0].count == 1
     assert rehearsals.scores[1].count == 0
@@ -37,15 +37,15 @@ def test_nothing_is_judged_before_its_hour():
 def test_what_temperature_did_meanwhile_is_allowed_for():
     rehearsals = Rehearsals()
     predict(rehearsals, 0.0, still(tempco=1e-11))
-    ((_, ratio),) = rehearsals.judge(HOUR_S, 3600.0, still(phase_s=3.6e-8), 0.0)
-    assert ratio == pytest.approx(0.0)
+    (missed,) = rehearsals.judge(HOUR_S, 3600.0, still(phase_s=3.6e-8), 0.0)
+    assert missed.ratio == pytest.approx(0.0)
 
 
 def test_a_few_minutes_late_are_allowed_for_and_half_an_hour_is_not():
     rehearsals = Rehearsals()
     predict(rehearsals, 0.0, still())
-    ((_, ratio),) = rehearsals.judge(HOUR_S + 600.0, 0.0, still(phase_s=6e-7), 1e-9)
-    assert ratio == pytest.approx(0.0)
+    (missed,) = rehearsals.judge(HOUR_S + 600.0, 0.0, still(phase_s=6e-7), 1e-9)
+    assert missed.ratio == pytest.approx(0.0)
     predict(rehearsals, 2 * HOUR_S, still())
     assert rehearsals.judge(3 * HOUR_S + 1801.0, 0.0, still(), 0.0) == ()
 
