@@ -1,7 +1,7 @@
 """A modem is asked once a minute; it may decline, restart, fall silent or interrupt itself."""
 
 import pytest
-from kit.lines import MemoryLine
+from kit.lines import MemoryLine, converse
 from kit.serial import PumpedReactor, Tty
 
 from drivers.api import ModemReport
@@ -220,16 +220,12 @@ def test_the_driver_reads_a_modem_behind_a_pseudo_terminal(tmp_path):
         ModemSettings(line=place), sink=readings.append, reactor=reactor, raw_ns=reactor.raw_ns
     )
     line.start()
-    for _ in range(60):
-        reactor.pump_io()
-        try:
-            asked = tty.heard().decode()
-        except BlockingIOError:
-            continue
-        answer = QUECTEL.get(asked.removeprefix("AT").removesuffix("\r"), [])
-        tty.say(
-            "\r\n".join([asked, *(["ERROR"] if answer is None else [*answer, "OK"]), ""]).encode()
-        )
+
+    def answer(asked):
+        lines = QUECTEL.get(asked.decode().removeprefix("AT").removesuffix("\r"), [])
+        ended = ["ERROR"] if lines is None else [*lines, "OK"]
+        return "\r\n".join([asked.decode(), *ended, ""]).encode()
+
+    converse(tty, reactor, answer, lambda: isinstance(readings[-1], ModemReport))
     line.stop()
-    (report,) = [each for each in readings if isinstance(each, ModemReport)]
-    assert (report.is_simulated, report.utc_s) == (True, UTC_S)
+    assert (readings[-1].is_simulated, readings[-1].utc_s) == (True, UTC_S)

@@ -2,7 +2,7 @@
 
 import pytest
 from kit.boards import AnsweringBoard
-from kit.lines import MemoryLine
+from kit.lines import MemoryLine, converse
 from kit.serial import PumpedReactor, Tty
 
 from drivers.api import Absent, BoardStatus, Garbled, Oven, PhaseReading, Silent
@@ -279,7 +279,8 @@ def test_the_driver_reads_a_board_behind_a_pseudo_terminal(tmp_path):
     remote = AnsweringBoard()
     tty = Tty(tmp_path / "board")
     readings = []
-    board = Board("board", sink=readings.append, reactor=reactor)
+    told = []
+    board = Board("board", sink=readings.append, reactor=reactor, told=told.append)
     line = board_line(
         LinePlace("board", str(tty.link), 115_200),
         board,
@@ -288,15 +289,13 @@ def test_the_driver_reads_a_board_behind_a_pseudo_terminal(tmp_path):
         raw_ns=reactor.raw_ns,
     )
     line.start()
-    for _ in range(5):
-        reactor.pump_io()
-        try:
-            asked = tty.heard()
-        except BlockingIOError:
-            continue
-        for octets in asked.splitlines(keepends=True):
-            tty.say(remote.answer(octets) + b"\r\n")
+
+    def answer(asked):
+        lines = asked.splitlines(keepends=True)
+        return b"".join(remote.answer(each) + b"\r\n" for each in lines)
+
+    converse(tty, reactor, answer, lambda: bool(told))
     tty.say(ocb.encode_line(tic()))
-    reactor.pump_io()
+    converse(tty, reactor, answer, lambda: isinstance(readings[-1], PhaseReading))
     line.stop()
-    assert [each.is_simulated for each in readings if isinstance(each, PhaseReading)] == [True]
+    assert readings[-1].is_simulated

@@ -1,10 +1,16 @@
 """A serial line in memory: what a driver writes is kept, what it is told comes from the test."""
 
+import select
+import time
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
 
 from drivers.api import DriverError, Reading
+from kit.serial import PumpedReactor, Tty
+
+GUARD_S = 20.0
 
 
 class MemoryLine:
@@ -31,3 +37,22 @@ class MemoryLine:
     def of(self, kind: type[Any]) -> list[Any]:
         """Give the readings of a kind."""
         return [each for each in self.readings if isinstance(each, kind)]
+
+
+def converse(
+    tty: Tty,
+    reactor: PumpedReactor,
+    answer: Callable[[bytes], bytes],
+    is_done: Callable[[], bool],
+) -> None:
+    """Answer what a driver sends to a pseudo-terminal, until something has come of it.
+
+    The kernel carries the octets in its own time.
+    """
+    until_s = time.monotonic() + GUARD_S
+    while not is_done():
+        assert time.monotonic() < until_s, "nothing came of it"
+        reactor.pump_io()
+        ready, _, _ = select.select([tty.device], [], [], 0)
+        if ready:
+            tty.say(answer(tty.heard()))
