@@ -352,8 +352,3 @@ def read_qntp(line: str) -> int | None:
         return None
     clock = read_clock(_field(values, 1))
     return None if clock is None else clock.utc_of_local_s
-
-
-def read_is_cntp_done(line: str) -> bool:
-    """Read the unsolicited +CNTP of SIMCom: 0 (A76xx, SIM7600) and 1 (SIM7000, SIM800) are good."""
-    return _number(fields(line)[0]) in {0, 1}

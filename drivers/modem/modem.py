@@ -25,7 +25,6 @@ BAUD = 115_200
 ROUND_S = 60.0
 RETRY_S = 5.0
 ANSWER_S = 5.0
-NTP_S = 130.0
 NTP_EVERY_ROUNDS = 10
 
 SETUP = (
@@ -209,11 +208,20 @@ class Modem:
         return await self._read_last(CLOCK, at.read_cclk)
 
     async def _ask_ntp(self) -> None:
-        """Have the modem ask its NTP server; +QNTP comes unsolicited, once it is done."""
+        """Have the modem ask its NTP server, by Quectel's command or SIMCom's.
+
+        +QNTP comes unsolicited with the time, once it is done; +CNTP sets the clock that the next
+        rounds ask for.
+        """
         server = self._settings.ntp_server
         self._rounds += 1
-        if server and self._told.is_registered and self._rounds % NTP_EVERY_ROUNDS == 1:
-            await self._try(Command(f'+QNTP=1,"{server}"'))
+        if not server or not self._told.is_registered or self._rounds % NTP_EVERY_ROUNDS != 1:
+            return
+        quectel = Command(f'+QNTP=1,"{server}"')
+        await self._try(quectel)
+        if quectel.text in self._declined:
+            await self._try(Command(f'+CNTP="{server}",0'))
+            await self._try(Command("+CNTP"))
 
     def _report(self, line: LineWriter, utc_s: int | None, raw_ns: int) -> None:
         told = self._told

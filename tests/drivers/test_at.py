@@ -115,13 +115,6 @@ def test_the_zones_of_the_world_are_quarters_of_an_hour():
 
 
 @pytest.mark.parametrize(
-    ("line", "is_done"), [("+CNTP: 0", True), ("+CNTP: 1", True), ("+CNTP: 61", False)]
-)
-def test_network_time_over_simcom_says_whether_it_is_done(line, is_done):
-    assert at.read_is_cntp_done(line) is is_done
-
-
-@pytest.mark.parametrize(
     ("line", "dbm"),
     [("+CSQ: 0,0", -113), ("+CSQ: 31,7", -51), ("+CSQ: 199,99", None), ("+CSQ: 141,99", -75)],
 )
@@ -140,7 +133,7 @@ TEXT = st.text(alphabet='+CQLTSREG: "0123456789,/:-', max_size=60) | st.text(max
 
 @given(TEXT)
 def test_garbage_raises_nothing_but_garbled(text):
-    for reader in (*LINE_READERS, at.read_is_cntp_done, at.read_clock, at.fields):
+    for reader in (*LINE_READERS, at.read_clock, at.fields):
         try:
             reader(text)
         except Garbled:

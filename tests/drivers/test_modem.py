@@ -177,6 +177,12 @@ def test_the_modem_s_own_ntp_is_a_report_like_any_other():
     assert bench.asked.count('+QNTP=1,"ntp.example"') == 2
 
 
+def test_a_modem_by_simcom_sets_its_clock_by_ntp():
+    bench = Bench({**SIMCOM, '+QNTP=1,"ntp.example"': None}, ntp_server="ntp.example")
+    bench.open()
+    assert bench.asked[-2:] == ['+CNTP="ntp.example",0', "+CNTP"]
+
+
 def test_an_unregistered_modem_asks_no_server():
     bench = Bench({**QUECTEL, "+CEREG?": ["+CEREG: 0,2"]}, ntp_server="ntp.example")
     bench.open()

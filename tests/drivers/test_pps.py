@@ -252,6 +252,26 @@ def test_a_pulse_fetched_twice_is_silence(tmp_path):
     ]
 
 
+def test_a_device_that_has_no_pulses_is_absent(tmp_path):
+    (tmp_path / "pps0").touch()
+    told, is_told = [], threading.Event()
+
+    def sink(reading):
+        told.append(reading)
+        is_told.set()
+
+    settings = PulseSettings(source="pps", path=str(tmp_path / "pps0"))
+    pulses = KernelPulses(settings, sink=sink, reactor=NowReactor())
+    pulses.start()
+    assert is_told.wait(20)
+    pulses.stop()
+    assert [each.state for each in told] == [DeviceState.ABSENT]
+
+
+def test_a_name_without_a_slash_is_one_below_dev():
+    assert PulseSettings(source="pps", path="pps1").device == "/dev/pps1"
+
+
 # --- the twin -------------------------------------------------------------------------------------
 
 
