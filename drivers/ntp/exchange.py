@@ -12,6 +12,7 @@ import enum
 from drivers.api import Garbled, LeapNotice, NtpSample
 from drivers.ntp import packet
 from drivers.ntp.packet import LeapIndicator, Mode, Packet
+from drivers.ntp.responder import SIMULATED_ID
 
 COOKIE_OCTETS = 8
 MAX_ROUND_TRIP_NS = 2_000_000_000
@@ -19,7 +20,6 @@ MAX_ROOT_DISTANCE_NS = 1_500_000_000
 """MAXDIST of RFC 5905 11.1: a server further from its source is of no use."""
 
 MAX_BACKOFF = 32
-SIMULATED_ID = b"SIM\0"
 
 
 class Reason(enum.Enum):
