@@ -1,4 +1,4 @@
-"""gpsd's JSON reports: VERSION, DEVICES, TPV, SKY, TOFF and PPS, one a line.
+"""gpsd's JSON reports: VERSION, DEVICES, DEVICE, TPV, SKY, TOFF and PPS, one a line.
 
 Fields and units: gpsd_json(5).  gpsd merges the constellations of a receiver into one TPV, so its
 epochs are MIXED; versions before 3.26 name BeiDou satellites above 32 as SBAS.  `leapseconds` is
@@ -22,6 +22,7 @@ WATCH = b'?WATCH={"enable":true,"json":true,"pps":true,"timing":true};\n'
 
 _TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?Z", re.ASCII)
 _PSEUDO_TERMINAL = "/dev/pts/"
+_SIMULATED = "simulat"
 
 
 class Version(msgspec.Struct, frozen=True, tag_field="class", tag="VERSION"):
@@ -32,12 +33,17 @@ class Version(msgspec.Struct, frozen=True, tag_field="class", tag="VERSION"):
     proto_minor: int = 0
 
 
-class Device(msgspec.Struct, frozen=True):
+class Device(msgspec.Struct, frozen=True, tag_field="class", tag="DEVICE"):
     """A device of the daemon's; `driver` is empty until it has spoken."""
 
     path: str = ""
     driver: str = ""
     subtype: str = ""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Tell whether it sits behind a pseudo-terminal by its path, or says what it is."""
+        return self.path.startswith(_PSEUDO_TERMINAL) or _SIMULATED in self.subtype.lower()
 
 
 class Devices(msgspec.Struct, frozen=True, tag_field="class", tag="DEVICES"):
@@ -99,9 +105,9 @@ class _Other(msgspec.Struct, frozen=True):
     class_: str = msgspec.field(name="class")
 
 
-Report = Version | Devices | Tpv | Sky | Toff | Pps
+Report = Version | Devices | Device | Tpv | Sky | Toff | Pps
 
-_KNOWN = frozenset(("VERSION", "DEVICES", "TPV", "SKY", "TOFF", "PPS"))
+_KNOWN = frozenset(("VERSION", "DEVICES", "DEVICE", "TPV", "SKY", "TOFF", "PPS"))
 _CLASS = msgspec.json.Decoder(_Other)
 _REPORT: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
@@ -140,7 +146,8 @@ def utc_s(time: str) -> int:
 class GpsdEpochs:
     """Makes GnssEpoch of one device's reports: one a second, with the sky as last told.
 
-    `device` is its path at the daemon, "" for any.  A path of a pseudo-terminal is simulated.
+    `device` is its path at the daemon, "" for any.  Epochs are simulated for good once a device is
+    that is used here: by its path, or by its own word where a link hides the path.
     """
 
     source: str
@@ -149,13 +156,24 @@ class GpsdEpochs:
     _sky: tuple[SkySatellite, ...] = attrs.field(default=(), init=False)
     _error_ps: int | None = attrs.field(default=None, init=False)
     _given_s: int | None = attrs.field(default=None, init=False)
+    _is_simulated: bool = attrs.field(default=False, init=False)
 
     def take(self, report: Report, raw_ns: int) -> GnssEpoch | None:
         """Take a report; gives an epoch at the first TPV of a second.  Raises Garbled."""
-        if isinstance(report, Version | Devices):
-            return None
-        if self.device not in ("", report.device):
-            return None
+        if isinstance(report, Devices):
+            for each in report.devices:
+                self._meet(each)
+        elif isinstance(report, Device):
+            self._meet(report)
+        elif not isinstance(report, Version) and self.device in ("", report.device):
+            return self._use(report, raw_ns)
+        return None
+
+    def _meet(self, device: Device) -> None:
+        if self.device in ("", device.path):
+            self._is_simulated |= device.is_simulated
+
+    def _use(self, report: Tpv | Sky | Toff | Pps, raw_ns: int) -> GnssEpoch | None:
         if isinstance(report, Sky):
             self._sky = self._sky if report.satellites is None else report.satellites
         elif isinstance(report, Pps):
@@ -165,6 +183,7 @@ class GpsdEpochs:
         return None
 
     def _epoch(self, tpv: Tpv, raw_ns: int) -> GnssEpoch | None:
+        self._meet(Device(path=tpv.device))
         second = utc_s(tpv.time) if tpv.time else None
         if second is not None and second == self._given_s:
             return None
@@ -174,7 +193,7 @@ class GpsdEpochs:
         return GnssEpoch(
             source=self.source,
             raw_ns=raw_ns,
-            is_simulated=tpv.device.startswith(_PSEUDO_TERMINAL),
+            is_simulated=self._is_simulated,
             constellation=self.constellation,
             is_valid=tpv.mode >= 2 and second is not None,
             utc_s=second,

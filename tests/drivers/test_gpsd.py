@@ -108,6 +108,20 @@ def test_a_device_behind_a_pseudo_terminal_is_simulated():
     assert epoch.is_simulated
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"class":"DEVICE","path":"/dev/gps0","driver":"u-blox","subtype":"SW SIMULATED 1.0"}',
+        b'{"class":"DEVICES","devices":[{"class":"DEVICE","path":"/dev/gps0","subtype":"SIMULATOR"}]}',
+    ],
+    ids=["when it is found out", "when the daemon is asked"],
+)
+def test_a_device_that_says_it_is_simulated_is_so_whatever_its_path(line):
+    assert [each.is_simulated for each in epochs_of(line, TPV)] == [True]
+    other = line.replace(b"gps0", b"gps1")
+    assert [each.is_simulated for each in epochs_of(other, TPV, device="/dev/gps0")] == [False]
+
+
 def test_another_device_of_the_daemon_is_not_heard():
     assert not epochs_of(TPV, device="/dev/gps1")
 
