@@ -89,6 +89,13 @@ def test_a_pause_that_pulses_and_raw_clock_share_is_no_tear():
     assert abs(error_ns(tie, 131)) < 20_000
 
 
+def test_the_first_pulse_after_a_gap_is_believed_at_once():
+    tie = tied(30)
+    late_ns = 20_000
+    tie.take_stamp(430, pulse_ns(430) + late_ns, 5000)
+    assert error_ns(tie, 430) == pytest.approx(-late_ns, abs=1)
+
+
 def test_duplicated_pulses_are_dropped():
     tie, other = tied(), tied()
     tie.take_stamp(99, pulse_ns(99) + 3000, 5000)
@@ -152,3 +159,12 @@ def test_what_readers_reckoned_is_never_taken_back_and_the_bound_holds(offs_ns, 
         assert reckoned_ns is None or told.tai_ns >= reckoned_ns
         assert abs(told.tai_ns - raw_ns - off_ns) + 100 == told.bound_ns
         assert abs(told.rate_e12) <= 10_000_000
+
+
+def test_stamps_after_lines_are_as_fine_at_once_as_they_are_alone():
+    tie = PulseTie()
+    for sequence in range(3):
+        tie.take_line(sequence, sequence * NS_PER_S + LINE_DELAY_NS + 3_000_000)
+    for sequence in range(8, 12):
+        tie.take_stamp(sequence, sequence * NS_PER_S, 5_000)
+    assert tie.uncertainty_ns(11 * NS_PER_S) < 10_000

@@ -21,6 +21,7 @@ LINE_UNCERTAINTY_NS = 5_000_000
 STAMP_LIFE_PULSES = 5
 """Lines do not move the tie while pulses were stamped so recently."""
 
+MUCH_FINER = 10
 DEFAULT_WANDER_PPM = 1.0
 LEAST_WANDER_PPM = 0.05
 WANDER_FACTOR = 5.0
@@ -48,6 +49,7 @@ class PulseTie:
         self.period_ns = float(NS_PER_S)
         self._uncertainty_ns = 0
         self._spread_ns = 0.0
+        self._left_ns = 0.0
         self._pulses = 0
         self._suspect_ns: list[float] = []
         self._stamped = -STAMP_LIFE_PULSES - 1
@@ -85,7 +87,11 @@ class PulseTie:
         """Bound the error of `at`: stamps, their spread, the raw clock's wander since, tears."""
         elapsed_ns = max(0, raw_ns - self.raw_ns)
         grown_ns = elapsed_ns * self.wander_ppm / 1e6
-        return self._uncertainty_ns + math.ceil(3 * self._spread_ns + grown_ns) + self.torn_ns
+        return (
+            self._uncertainty_ns
+            + math.ceil(3 * self._spread_ns + self._left_ns + grown_ns)
+            + self.torn_ns
+        )
 
     def restart(self) -> None:
         """Forget the pulses' count, as after the board restarted; the rate stays."""
@@ -107,6 +113,10 @@ class PulseTie:
         if abs(off_ns) > gate_ns:
             self._suspect(sequence, raw_ns, off_ns, uncertainty_ns, may_be_late=may_be_late)
             return
+        if uncertainty_ns * MUCH_FINER < self._uncertainty_ns:
+            # Stamps after lines: a fit through both would be as coarse as the lines for long.
+            self._anchor(sequence, raw_ns, uncertainty_ns)
+            return
         self._suspect_ns.clear()
         self.torn_ns = 0
         self._follow(sequence, skipped, off_ns, uncertainty_ns)
@@ -116,10 +126,14 @@ class PulseTie:
         count = self._pulses + 1
         position_gain = max(LEAST_POSITION_GAIN, 2 * (2 * count - 1) / (count * (count + 1)))
         rate_gain = max(LEAST_RATE_GAIN, 6 / (count * (count + 1)))
+        if skipped > STAMP_LIFE_PULSES:
+            # Across a gap the pulse knows better than the map that was carried there.
+            position_gain, rate_gain = 1.0, 0.5
         self.raw_ns += round(skipped * self.period_ns + position_gain * off_ns)
         self.period_ns += rate_gain * off_ns / skipped
         self.sequence = sequence
         self._spread_ns += 0.1 * (abs(off_ns) - self._spread_ns)
+        self._left_ns = abs(off_ns) * (1 - position_gain)
         self._uncertainty_ns = uncertainty_ns
         self._pulses = count
         if count > CHECK_PULSES and sequence - self._checked[0] >= CHECK_PULSES:
@@ -149,7 +163,7 @@ class PulseTie:
     def _anchor(self, sequence: int, raw_ns: int, uncertainty_ns: int) -> None:
         self.sequence, self.raw_ns = sequence, raw_ns
         self._uncertainty_ns, self._pulses = uncertainty_ns, max(1, min(self._pulses, 2))
-        self._spread_ns = 0.0
+        self._spread_ns = self._left_ns = 0.0
         self._suspect_ns.clear()
         self.torn_ns = 0
         self._checked = (0, 0.0)
