@@ -40,8 +40,8 @@ class WorldSettings:
     """What a world is made of; the same settings give the same octets.
 
     `start_phase_s` is how far the oscillator's pulse may be off at power on; `warm_up_speed` makes
-    the oven warm faster than any oven does.  `raw_ppm` is the error of the host's crystal, drawn
-    within 20 ppm when None.
+    the oven warm faster than any oven does; `first_fix_s` is how long receivers take to a fix.
+    `raw_ppm` is the error of the host's crystal, drawn within 20 ppm when None.
     """
 
     seed: int = 1
@@ -51,6 +51,7 @@ class WorldSettings:
     is_cold: bool = False
     warm_up_speed: float = 1.0
     start_phase_s: float = 1e-6
+    first_fix_s: int = 5
     raw_ppm: float | None = None
     start_raw_ns: int = 100 * NS_PER_S
 

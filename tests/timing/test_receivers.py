@@ -23,6 +23,9 @@ EPOCH = GnssEpoch(
     is_valid=True,
     utc_s=NOW_S,
     satellites=("G01", "G02", "G03", "G04"),
+    antenna=Antenna.OK,
+    jamming=1,
+    spoofing=0,
 )
 
 
@@ -64,6 +67,12 @@ def test_a_change_of_health_is_suspect_and_may_still_be_used(fields):
     receiver, is_suspect = met(**fields)
     assert is_suspect
     assert receiver.may_be_used(EPOCH.raw_ns + 10**9)
+
+
+def test_what_is_told_for_the_first_time_is_no_change():
+    receiver = Receiver(0, attrs.evolve(EPOCH, antenna=Antenna.UNKNOWN, jamming=None))
+    receiver.take(receiver.epoch, BUILD_UTC_S)
+    assert not receiver.take(attrs.evolve(EPOCH, utc_s=NOW_S + 1), BUILD_UTC_S)
 
 
 def test_a_receiver_of_1999_is_not_used():

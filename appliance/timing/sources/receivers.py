@@ -72,9 +72,9 @@ class Receiver:
         )
         return (
             self.is_usable is not was_usable
-            or epoch.antenna is not before.antenna
-            or epoch.jamming != before.jamming
-            or epoch.spoofing != before.spoofing
+            or _became_other(before.antenna, epoch.antenna, Antenna.UNKNOWN)
+            or _became_other(before.jamming, epoch.jamming, None)
+            or _became_other(before.spoofing, epoch.spoofing, None)
             or epoch.is_valid is not before.is_valid
             or is_drastic(before.satellites, epoch.satellites)
         )
@@ -125,3 +125,8 @@ class Receiver:
         self.date_fault = dating.fault
         self.shift_s = 0 if dating.utc_s is None else dating.utc_s - utc_s
         self._judge_at_s = utc_s
+
+
+def _became_other(before: object, now: object, untold: object) -> bool:
+    """Tell whether a report changed; that one is told for the first time is no change."""
+    return before != now and before != untold
