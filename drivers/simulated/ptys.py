@@ -24,7 +24,7 @@ from drivers.pps.kernel import KernelPulse
 from drivers.pps.recorded import encode_record
 from drivers.serial_line import Clock, DelayedCall
 from drivers.simulated.device import Said
-from drivers.simulated.gnss import Rates
+from drivers.simulated.devices.gnss import Rates
 from drivers.simulated.scenario import QUIET, Scenario
 from drivers.simulated.stage import NTP_SERVERS, PPS, SERIAL, Stage
 from drivers.simulated.world import NS_PER_S, WorldSettings
@@ -212,6 +212,7 @@ class PtyRig:
             end.close()
         for port in self._ports:
             port.stopListening()
+        self._ports.clear()
         if self._pulse_record >= 0:
             os.close(self._pulse_record)
             self._pulse_record = -1

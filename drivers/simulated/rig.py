@@ -16,7 +16,7 @@ from typing import NamedTuple
 from drivers.pps.kernel import KernelPulse
 from drivers.pps.recorded import encode_record
 from drivers.simulated.device import Said
-from drivers.simulated.gnss import Rates
+from drivers.simulated.devices.gnss import Rates
 from drivers.simulated.scenario import QUIET, Scenario, begin_at
 from drivers.simulated.stage import LEAN, PPS, Stage
 from drivers.simulated.world import NS_PER_S, World, WorldSettings

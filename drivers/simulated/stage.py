@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from drivers.api import Constellation
-from drivers.simulated.board import Board
 from drivers.simulated.device import Device, Said
+from drivers.simulated.devices.board import Board
+from drivers.simulated.devices.gnss import Rates, Receiver
+from drivers.simulated.devices.modem import Modem
+from drivers.simulated.devices.ntp import NtpServer
+from drivers.simulated.devices.pps import Pulses
 from drivers.simulated.faults import Bends
-from drivers.simulated.gnss import Rates, Receiver
-from drivers.simulated.modem import Modem
-from drivers.simulated.ntp import NtpServer
-from drivers.simulated.pps import Pulses
 from drivers.simulated.scenario import QUIET, Director, Scenario
 from drivers.simulated.wire import Surroundings, Wire
 from drivers.simulated.world import NS_PER_S, World, WorldSettings

@@ -9,7 +9,7 @@ from drivers.api import Oven
 from drivers.oscillator import answers, ocb
 from drivers.oscillator.ocb import Alarm, Refusal, RefusalCode, TicFlag, Verb
 from drivers.simulated import faults
-from drivers.simulated.board import DAC_CODES_PER_S
+from drivers.simulated.devices.board import DAC_CODES_PER_S
 from drivers.simulated.faults import Fault
 from drivers.simulated.stage import GNSS_A, GNSS_B, OCXO
 from drivers.simulated.truth import EFC_SPAN

@@ -14,8 +14,8 @@ from drivers.oscillator.ocb import Alarm, Refusal, RefusalCode, TicFlag, Verb
 from drivers.serial_line import Lines
 from drivers.simulated import faults
 from drivers.simulated.device import Device, Said
+from drivers.simulated.devices.gnss import Receiver
 from drivers.simulated.faults import Fault, Parameters
-from drivers.simulated.gnss import Receiver
 from drivers.simulated.truth import EFC_CUBIC, EFC_SPAN
 from drivers.simulated.world import DAC_CODES, NS_PER_S, World
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random  # noqa: TID251  (a seeded model; nothing secret comes of it)
 
-from drivers.simulated.board import Board
 from drivers.simulated.device import Device, Said
+from drivers.simulated.devices.board import Board
 from drivers.simulated.world import World
 
 LATENCY_NS = 2_500
