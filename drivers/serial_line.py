@@ -3,7 +3,8 @@
 A driver gives a `Framer` (pure: octets in, frames out) and a `LineUser` (takes the frames, and may
 write).  `SerialLine` opens the device by its path, exclusively, at every attempt anew, so that a
 udev link may lead elsewhere after a replug; it tells the sink when the device comes, goes, falls
-silent or speaks nonsense.  A device behind a pseudo-terminal is simulated, whatever it says.
+silent or speaks nonsense.  A device that no hardware carries, as behind a pseudo-terminal, is
+simulated, whatever it says.
 
     line = SerialLine(LinePlace("gnss0", "/dev/gnss0", 9600), Lines, user,
                       sink=sink, reactor=reactor, raw_ns=raw_ns)
@@ -36,7 +37,7 @@ RETRY_MAX_S = 10.0
 GARBLED_FOR_S = 10.0
 WATCH_S = 1.0
 MAX_UNSENT_OCTETS = 16_384
-PTY_MAJORS = range(136, 144)  # Linux Documentation/admin-guide/devices.txt: Unix98 PTY slaves
+SYSFS = Path("/sys")
 
 
 class DelayedCall(Protocol):
@@ -76,7 +77,7 @@ class Framer(Protocol[F]):
 
 
 class Port(Protocol):
-    """An open device."""
+    """An open device; `is_pty` is True of anything that has no hardware behind it."""
 
     is_pty: bool
 
@@ -111,7 +112,7 @@ class LineWriter(Protocol):
 
     @property
     def is_simulated(self) -> bool:
-        """Tell whether the device sits behind a pseudo-terminal; True while it is closed."""
+        """Tell whether no hardware carries the device; True while it is closed."""
 
     def write(self, octets: bytes) -> None:
         """Send octets; raises Absent when closed, Silent when the device takes none."""
@@ -168,6 +169,15 @@ class Lines:
         return lines
 
 
+def has_hardware(device: int, sysfs: Path = SYSFS) -> bool:
+    """Tell whether a character device (st_rdev) has a piece of hardware behind it.
+
+    Pseudo-terminals, /dev/tty and the null modems that kernel modules make have none, whatever name
+    leads to them; a UART, on its bus or on USB, has (Linux Documentation/ABI/stable/sysfs-devices).
+    """
+    return (sysfs / f"dev/char/{os.major(device)}:{os.minor(device)}/device").exists()
+
+
 class TtyPort(SerialPort):
     """A serial port of Twisted's that no one else may open, and that knows what it is."""
 
@@ -176,7 +186,7 @@ class TtyPort(SerialPort):
     ) -> None:
         self._path = path
         super().__init__(receiver, path, reactor, baudrate=baudrate)
-        self.is_pty = os.major(os.fstat(self.fileno()).st_rdev) in PTY_MAJORS
+        self.is_pty = not has_hardware(os.fstat(self.fileno()).st_rdev)
 
     @staticmethod
     def _serialFactory(*args: object, **named: object) -> Serial:  # noqa: N802  Twisted's name
@@ -262,7 +272,7 @@ class SerialLine(Generic[F]):
 
     @property
     def is_simulated(self) -> bool:
-        """Tell whether the device sits behind a pseudo-terminal; True while it is closed."""
+        """Tell whether no hardware carries the device; True while it is closed."""
         return self._port is None or self._port.is_pty
 
     def start(self) -> None:

@@ -1,6 +1,8 @@
 """A serial device comes, goes, comes back elsewhere, falls silent, and talks nonsense."""
 
 import itertools
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,13 @@ from hypothesis import strategies as st
 from kit.serial import PumpedReactor, Tty
 
 from drivers.api import Absent, DeviceState, Garbled, Silent
-from drivers.serial_line import MAX_UNSENT_OCTETS, LinePlace, Lines, SerialLine
+from drivers.serial_line import (
+    MAX_UNSENT_OCTETS,
+    LinePlace,
+    Lines,
+    SerialLine,
+    has_hardware,
+)
 
 
 class User:
@@ -87,6 +95,20 @@ def test_frames_carry_the_time_of_the_read_that_their_start_came_in(bench, tty):
 
 def test_a_pseudo_terminal_is_simulated(bench):
     assert bench.user.line.is_simulated
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/dev/tty", "/dev/ptmx"])
+def test_a_device_that_is_none_of_hardware_is_simulated(path):
+    assert not has_hardware(Path(path).stat().st_rdev)
+
+
+def test_a_uart_has_hardware_behind_it(tmp_path):
+    uart = tmp_path / "dev" / "char" / "4:64"
+    uart.mkdir(parents=True)
+    assert not has_hardware(os.makedev(4, 64), tmp_path)
+    (uart / "device").symlink_to(tmp_path)
+    assert has_hardware(os.makedev(4, 64), tmp_path)
+    assert not has_hardware(os.makedev(4, 65), tmp_path)
 
 
 def test_what_is_written_reaches_the_device(bench, tty):
