@@ -38,6 +38,9 @@ EXAMPLE_ARC = "2.999"
 
 DEMO_POLICY = f"{EXAMPLE_ARC}.1.1"
 
+TAINTED_SOURCES = ("simulated", "demo")
+"""Sources of time that no token of value may come from."""
+
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A TOML table."""
@@ -193,6 +196,15 @@ class Settings(_Table, frozen=True):
     def front_count(self) -> int:
         """The number of front processes: as configured, else cores - 1, at least one."""
         return self.fronts or max(1, (os.cpu_count() or 1) - 1)
+
+    def check(self) -> None:
+        """Refuse what no role could serve, so that none starts.  Raises Refused."""
+        if self.mode == "production" and self.time.source in TAINTED_SOURCES:
+            raise Refused(
+                f'production takes no time of source "{self.time.source}": its keys would sign '
+                'nothing.  Set [time] source to "hardware", or to "system"'
+            )
+        self.profiles()
 
     def profiles(self) -> tuple[Profile, ...]:
         """Give the TSP profiles as the domain knows them, the default first.  Raises Refused."""

@@ -16,6 +16,7 @@ from appliance.settings import (
     DEMO_POLICY,
     DEMO_PROFILES,
     Settings,
+    Time,
     Tsp,
     TspPolicy,
     load_settings,
@@ -256,6 +257,39 @@ def test_the_socket_protocol_may_serve_any_profile(written: Path) -> None:
 @pytest.mark.parametrize("written", [POLICY + profile("a") + profile("b")], indirect=True)
 def test_profiles_may_share_a_key(written: Path) -> None:
     assert [each.key for each in load_settings(written).profiles()] == ["k", "k"]
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["", "demo", "simulated"])
+def test_production_takes_no_time_that_taints(tmp_path: Path, source: str) -> None:
+    path = tmp_path / "settings.toml"
+    chosen = f"[time]\nsource = '{source}'\n" if source else ""
+    path.write_text(PRODUCTION + chosen + POLICY + profile())
+    with pytest.raises(Refused, match=r"production takes no time of source \"(demo|simulated)\""):
+        load_settings(path).check()
+
+
+@pytest.mark.parametrize("source", ["hardware", "system"])
+def test_production_takes_time_that_is_meant_for_it(tmp_path: Path, source: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(PRODUCTION + f"[time]\nsource = '{source}'\n" + POLICY + profile())
+    load_settings(path).check()
+
+
+def test_a_demo_takes_time_of_any_source() -> None:
+    for source in ("simulated", "hardware", "system", "demo"):
+        Settings(time=Time(source=source)).check()
+
+
+@pytest.mark.parametrize("written", [PRODUCTION + "[time]\nsource = 'system'\n"], indirect=True)
+def test_settings_without_a_profile_to_serve_are_refused_before_any_role_starts(
+    written: Path,
+) -> None:
+    settings = load_settings(written)
+    with pytest.raises(Refused, match="production needs both"):
+        settings.check()
 
 
 # --- fronts ---------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = chosen.config.resolve() if chosen.config else None
     try:
         settings = load_settings(config)
-        settings.profiles()  # every role refuses what one of them could not serve
+        settings.check()  # every role refuses what one of them could not serve
         setting = Setting(twisted_reactor, settings, places, inherited(os.environ), config)
         role = ROLES[chosen.role](setting)
     except ApplianceError as error:
