@@ -8,7 +8,7 @@ from __future__ import annotations
 from appliance.quantities import NS_PER_S, SECONDS_PER_DAY, Provenance
 from appliance.timing.trusted import MAY_ISSUE, ClockState, Leap, TrustedTime
 from drivers.api import LeapNotice
-from drivers.ntp.chrony_sock import choose_tier
+from drivers.ntp.chrony_sock import GNSS, choose_tier
 from drivers.ntp.responder import SIMULATED_ID, ServedTime
 
 STEERED = frozenset({ClockState.LOCKED, ClockState.READY, ClockState.DEGRADED})
@@ -81,5 +81,7 @@ def reference_id(time: TrustedTime) -> bytes:
         return SIMULATED_ID
     if time.provenance is Provenance.SYSTEM:
         return SYSTEM_ID
-    tier = choose_tier(time.bound_ns, is_holdover=time.state not in STEERED)
+    if time.state in STEERED:
+        return GNSS.reference_id
+    tier = choose_tier(time.bound_ns, is_holdover=True)
     return BEYOND_ID if tier is None else tier.reference_id

@@ -42,7 +42,9 @@ class Tier:
         return self.name.encode("ascii").ljust(4, b"\0")
 
 
-GNSS = Tier("GNSS", 10_000)
+GNSS = Tier("GNSS", 50_000)
+"""Without a PTP hardware clock a host never knows its own clock better than 10 us."""
+
 HOLDOVER = (Tier("HLD1", 10_000), Tier("HLD2", 100_000), Tier("HLD3", 1_000_000))
 TIERS = (GNSS, *HOLDOVER)
 

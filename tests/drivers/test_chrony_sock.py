@@ -27,7 +27,8 @@ def test_a_tier_never_claims_less_than_the_bound(bound_ns, is_holdover):
     [
         (200, False, "GNSS"),
         (200, True, "HLD1"),
-        (10_001, False, "HLD2"),
+        (50_000, False, "GNSS"),
+        (50_001, False, "HLD2"),
         (100_000, True, "HLD2"),
         (100_001, True, "HLD3"),
         (1_000_000, True, "HLD3"),

@@ -56,7 +56,7 @@ def test_a_hosts_own_clock_ranks_behind_every_server_that_knows_its_stratum() ->
         (ClockState.LOCKED, 10_000, b"GNSS"),
         (ClockState.READY, 9_999, b"GNSS"),
         (ClockState.DEGRADED, 10_000, b"GNSS"),
-        (ClockState.READY, 10_001, b"HLD2"),
+        (ClockState.READY, 1_000_001, b"GNSS"),
         (ClockState.HOLDOVER, 10_000, b"HLD1"),
         (ClockState.HOLDOVER, 72_000, b"HLD2"),
         (ClockState.REACQUIRE, 1_000_000, b"HLD3"),

@@ -50,7 +50,7 @@ def test_a_client_is_told_the_time_and_its_bound() -> None:
     reply = read_reply(octets)
     assert (reply.leap, reply.version, reply.mode, reply.stratum) == (0, 4, 4, 1)
     assert GOOD.bound_ns / 1e9 <= reply.root_dispersion <= GOOD.bound_ns / 1e9 + 2**-15
-    assert refid_text(reply) == "HLD2"
+    assert refid_text(reply) == "GNSS"
     assert octets[24:32] == ntp_request()[40:48]
 
 
