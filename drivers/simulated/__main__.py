@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 
 from drivers.simulated.ptys import HostTime, PtyRig
 from drivers.simulated.scenario import QUIET, BadScenario, read_scenario
-from drivers.simulated.stage import CAST
+from drivers.simulated.stage import REAL_TIME_CAST
 from drivers.simulated.truth import Grade
 from drivers.simulated.world import WorldSettings
 
@@ -62,8 +62,8 @@ def main() -> int:
     scenario = QUIET
     if asked.scenario:
         try:
-            scenario = read_scenario(asked.scenario.read_text(), CAST)
-        except (OSError, BadScenario) as error:
+            scenario = read_scenario(asked.scenario.read_text("utf-8"), REAL_TIME_CAST)
+        except (OSError, BadScenario, UnicodeDecodeError) as error:
             print(f"{asked.scenario}: {error}", file=sys.stderr)  # noqa: T201  to the operator
             return 2
     settings = WorldSettings(

@@ -121,6 +121,10 @@ def _devices(
     place: str, fault: Fault, named: str | None, cast: Mapping[str, frozenset[Bends]]
 ) -> tuple[str, ...]:
     able = tuple(name for name, bends in cast.items() if fault.bends in bends)
+    if not able:
+        raise BadScenario(
+            f"{place}: {fault.word} bends {fault.bends.value}, which is not simulated"
+        )
     if named is None:
         if fault.bends is _NEEDS_DEVICE:
             raise BadScenario(f"{place}: {fault.word} needs `device`, one of {', '.join(able)}")

@@ -11,7 +11,7 @@ from drivers.simulated import faults
 from drivers.simulated.faults import Fault
 from drivers.simulated.rig import MemoryRig
 from drivers.simulated.scenario import BadScenario, Injection, read_scenario
-from drivers.simulated.stage import CAST, GNSS_A, GNSS_B
+from drivers.simulated.stage import CAST, GNSS_A, GNSS_B, REAL_TIME_CAST
 from drivers.simulated.world import WorldSettings
 
 EXAMPLES = sorted(Path(__file__).parents[2].glob("config/scenarios/*.toml"))
@@ -65,6 +65,11 @@ def test_what_cannot_be_is_refused_with_its_place(text, word):
     with pytest.raises(BadScenario) as refusal:
         read_scenario(text, CAST)
     assert word in str(refusal.value)
+
+
+def test_the_clocks_of_a_real_host_are_not_bent():
+    with pytest.raises(BadScenario, match="the host, which is not simulated"):
+        read_scenario('[[fault]]\nat = 1.0\ndo = "raw_stall"\n', REAL_TIME_CAST)
 
 
 @given(st.text(max_size=200) | st.sampled_from(RAMP.splitlines()).map(lambda s: s * 2))
