@@ -95,7 +95,7 @@ class Time(_Table, frozen=True):
     devices.  `chrony` is the folder of chronyd's SOCK sockets, "" for none.
     """
 
-    source: Literal["simulated", "hardware", "system", "demo"] = "demo"
+    source: Literal["simulated", "hardware", "system", "demo"] = "simulated"
     device: tuple[TimeDevice, ...] = ()
     output: tuple[TimeOutput, ...] = ()
     ntp: Annotated[tuple[Server, ...], Meta(max_length=16)] = ()

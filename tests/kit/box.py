@@ -24,7 +24,11 @@ SETTINGS = """\
 tsp_http_port = 0
 tsp_tcp_port = 0
 ntp_port = 0
+
+[time]
+source = "demo"
 """
+"""Free ports, and a clock that needs no seconds to lock."""
 
 
 @attrs.frozen(eq=False)

@@ -48,14 +48,17 @@ def running_box(
     *,
     settings: str = "",
     fronts: int = 0,
+    time_source: str = "demo",
 ) -> Iterator[Box]:
     """Start a box on a state folder, stop it in the end.  Raises Fault when it does not start.
 
     `settings` are further tables of its settings, in TOML; `fronts` 0 means the default number.
+    The host's clock serves as the time unless `time_source` says otherwise: it needs no locking.
     """
     state.mkdir(parents=True, exist_ok=True)
     config = state / "bench.toml"
-    config.write_text(f"fronts = {fronts}\n{free_ports()}{settings}")
+    time_table = f'[time]\nsource = "{time_source}"\n'
+    config.write_text(f"fronts = {fronts}\n{free_ports()}{time_table}{settings}")
     log = state / "log" / "bench.log"
     log.parent.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "appliance.daemon.main", "run"]

@@ -30,10 +30,10 @@ def run(chosen: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="shiyin-bench-") as folder:
         state = Path(folder)
         note("first start")
-        with running_box(state) as first:
+        with running_box(state, time_source="simulated") as first:
             pass
         note("second start")
-        with running_box(state) as second:
+        with running_box(state, time_source="simulated") as second:
             at_rest = _pss_mib(second)
             stamps = _stamp(second)
             after = _pss_mib(second)
