@@ -44,7 +44,7 @@ CAST: Mapping[str, frozenset[Bends]] = MappingProxyType(
 REAL_TIME_CAST = MappingProxyType({name: bends for name, bends in CAST.items() if name != "host"})
 """Who takes part in real time: the host is a real one there, and nothing bends its clocks."""
 
-LEAN = Rates(sky_s=5, health_s=10)
+LEAN = Rates(place_s=5, sky_s=5, health_s=10)
 
 
 class Stage:

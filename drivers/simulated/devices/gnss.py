@@ -41,8 +41,9 @@ _ANTENNA_WORDS = {_ANTENNA_OK: "OK", _ANTENNA_SHORT: "SHORT", _ANTENNA_OPEN: "OP
 
 @attrs.frozen(kw_only=True)
 class Rates:
-    """How often what changes little is sent: satellites in view, health and leap seconds."""
+    """How often what changes little is sent: the place, the sky, health and leap seconds."""
 
+    place_s: int = 1
     sky_s: int = 1
     health_s: int = 1
 
@@ -173,7 +174,8 @@ class Receiver(Device):
         civil = self._civil(tai_s)
         self._sky.advance(self._view(has_fix=has_fix))
         elapsed_s = self.world.elapsed_s
-        parts = [self._sentences.render(civil, self._sky.used_count)]
+        has_place = elapsed_s % self._rates.place_s == 0
+        parts = [self._sentences.render(civil, self._sky.used_count, has_place=has_place)]
         parts.append(self._sky.used_octets)
         if elapsed_s % self._rates.sky_s == 0:
             parts.append(self._sky.in_view_octets)

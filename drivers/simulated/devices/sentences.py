@@ -39,15 +39,16 @@ class TimeSentences:
         self._made_for: tuple[int, int] | None = None
         self._bodies: list[tuple[bytes, bytes]] = []
 
-    def render(self, civil: CivilSecond, used: int) -> bytes:
-        """Write the three sentences of a second; without satellites used there is no fix."""
+    def render(self, civil: CivilSecond, used: int, *, has_place: bool) -> bytes:
+        """Write the sentences of a second; GGA only with `has_place`, no fix without satellites."""
         day, second = divmod(civil.utc_s, DAY_S)
         if civil.is_leap:
             day, second = day - 1, DAY_S
         if self._made_for != (day, used):
             self._make(day, used)
+        bodies = self._bodies if has_place else self._bodies[:-1]
         clock = b"%02d%02d%02d.000" % _clock(second)
-        return b"".join([nmea.frame(head + clock + tail) for head, tail in self._bodies])
+        return b"".join([nmea.frame(head + clock + tail) for head, tail in bodies])
 
     def _make(self, day: int, used: int) -> None:
         self._made_for = (day, used)
@@ -63,6 +64,7 @@ class TimeSentences:
                 latitude_e7=place[0],
                 longitude_e7=place[1],
             ),
+            nmea.Zda(talker=self._talker, time_ms=0, date=date),
             nmea.Gga(
                 talker=self._talker,
                 time_ms=0,
@@ -72,7 +74,6 @@ class TimeSentences:
                 longitude_e7=place[1],
                 altitude_dm=ALTITUDE_DM,
             ),
-            nmea.Zda(talker=self._talker, time_ms=0, date=date),
         )
         self._bodies = [_split(nmea.encode(each)) for each in sentences]
 
