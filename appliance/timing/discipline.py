@@ -24,9 +24,9 @@ from appliance.timing.suspicion import Alarm, Residual, Suspicion
 
 BLOCK_S = 600.0
 BLOCK_SLACK_S = 90.0
-NEAR_S = 1200.0
-FAR_S = 3000.0
+NEAR_BLOCKS = 1
 FAR_BLOCKS = 5
+FARTHEST_BLOCKS = 13
 BRIEF_S = 1800.0
 WHITE_FIRST_S = 30e-9
 WHITE_LEAST_S = 1e-9
@@ -112,8 +112,10 @@ class Discipline:
         self._last_s: float | None = None
         self._last_residual_s = 0.0
         self._off_s = 0.0
-        self._near: Outlook | None = None
-        self._far: collections.deque[Outlook] = collections.deque(maxlen=FAR_BLOCKS)
+        self._outlooks: tuple[collections.deque[Outlook], ...] = tuple(
+            collections.deque(maxlen=blocks)
+            for blocks in (NEAR_BLOCKS, FAR_BLOCKS, FARTHEST_BLOCKS)
+        )
 
     def measure(self, t_s: float, phase_s: float | None, temp_k: float | None) -> None:
         """Take a minute: its mean phase, None without a reference, and the temperature.
@@ -149,7 +151,8 @@ class Discipline:
             self._bank.widen(off_s**2, (off_s / elapsed_s) ** 2)
             self._rehearsals.abandon()
             self.learned_s = 0.0
-        self._far.clear()
+        for outlooks in self._outlooks:
+            outlooks.clear()
         self._set_epoch(self._epoch_s, self._epoch_heat_ks)
 
     def detect(self) -> Alarm | None:
@@ -234,14 +237,10 @@ class Discipline:
         self._last_s = t_s
 
     def _take(self, t_s: float, phase_s: float) -> None:
-        near = self._look(self._near, t_s, phase_s)
+        looks = [self._look(outlooks[0], t_s, phase_s) for outlooks in self._outlooks]
+        near = looks[0]
         gap_s = t_s - self._last_s if self._last_s is not None else math.inf
-        self._suspicion.watch(
-            t_s,
-            self._white_var,
-            near,
-            self._look(self._far[0] if self._far else None, t_s, phase_s),
-        )
+        self._suspicion.watch(t_s, self._white_var, looks)
         if self._suspicion.alarm is not None:
             self._block = Block()
             self._last_s = None
@@ -254,9 +253,9 @@ class Discipline:
         self._last_residual_s = near.residual_s
         self._block.add(t_s, phase_s, self._oven.heat_at(t_s))
 
-    def _look(self, outlook: Outlook | None, t_s: float, phase_s: float) -> Residual:
-        """Compare a phase with what was foretold of it, or is now where nothing was."""
-        if outlook is None or t_s - outlook.t_s > outlook.horizon_s:
+    def _look(self, outlook: Outlook, t_s: float, phase_s: float) -> Residual:
+        """Compare a phase with what was foretold of it, or is now when that has expired."""
+        if t_s - outlook.t_s > outlook.horizon_s:
             forecast = self.forecast(t_s, None)
             return Residual(phase_s - forecast.phase_s, forecast.sigma_s)
         heat_ks = self._oven.heat_ks - outlook.heat_ks
@@ -286,8 +285,9 @@ class Discipline:
         assert self._bank is not None
         self._epoch_s = t_s
         self._epoch_heat_ks = heat_ks
-        self._near = self._outlook(NEAR_S)
-        self._far.append(self._outlook(FAR_S))
+        for outlooks in self._outlooks:
+            assert outlooks.maxlen is not None
+            outlooks.append(self._outlook(BLOCK_S * (outlooks.maxlen + 1)))
 
     def _outlook(self, horizon_s: float) -> Outlook:
         bank = self._bank

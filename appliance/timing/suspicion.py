@@ -9,22 +9,24 @@ from __future__ import annotations
 import collections
 import enum
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import attrs
 
 from appliance.timing.rehearsal import HOUR_S, Missed
 
 LEAST_S = 80e-9
-SIGMAS = 5.7
-"""By which a mean of minutes may stand off: less than once in 10 unit-years by chance."""
-
 REHEARSAL_SIGMAS = 6.0
 SLOW_SIGMA_S = 7e-9
 """What no averaging of minutes takes from a receiver's error."""
 
-NEAR_WINDOWS = (1, 2, 3, 5)
-FAR_WINDOWS = (5, 10)
+LOOKS = (((1, 2, 3, 5), 5.7), ((5, 10), 5.0), ((5, 10), 5.0))
+"""Over how many minutes residuals are averaged, and by how many sigma the means may stand off.
+
+The first is of the latest outlook, the others of some forty minutes and two hours ago: those find
+what is slow enough to be followed.  By chance all this happens less than once in 10 unit-years.
+"""
+
 REHEARSED_S = (HOUR_S, 6 * HOUR_S, 24 * HOUR_S)
 
 
@@ -58,18 +60,16 @@ class Suspicion:
 
     def __init__(self) -> None:
         self.alarm: Alarm | None = None
-        self._near: collections.deque[Residual] = collections.deque(maxlen=NEAR_WINDOWS[-1])
-        self._far: collections.deque[Residual] = collections.deque(maxlen=FAR_WINDOWS[-1])
+        self._recent: tuple[collections.deque[Residual], ...] = tuple(
+            collections.deque(maxlen=windows[-1]) for windows, _ in LOOKS
+        )
 
-    def watch(self, t_s: float, white_var: float, near: Residual, far: Residual) -> None:
-        """Take a minute's residuals to the latest outlook and to one of some forty minutes ago.
-
-        The latter finds what is slow enough to be followed.
-        """
-        if self.alarm is None:
-            self.alarm = _judge(t_s, white_var, near, self._near, NEAR_WINDOWS) or _judge(
-                t_s, white_var, far, self._far, FAR_WINDOWS
-            )
+    def watch(self, t_s: float, white_var: float, looks: Sequence[Residual]) -> None:
+        """Take a minute's residuals to outlooks of several ages, as in LOOKS."""
+        for residual, recent, look in zip(looks, self._recent, LOOKS, strict=True):
+            recent.append(residual)
+            if self.alarm is None:
+                self.alarm = _judge(t_s, white_var, recent, *look)
 
     def hear(self, t_s: float, missed: Iterable[Missed], scale: float) -> None:
         """Take rehearsals that ended; `scale` is by how much this unit misses as a rule."""
@@ -80,32 +80,31 @@ class Suspicion:
 
     def pause(self) -> None:
         """Forget the minutes before a gap; an alarm stands."""
-        self._near.clear()
-        self._far.clear()
+        for recent in self._recent:
+            recent.clear()
 
     def reset(self) -> None:
         """Drop the alarm."""
         self.alarm = None
-        self._near.clear()
-        self._far.clear()
+        for recent in self._recent:
+            recent.clear()
 
 
 def _judge(
     t_s: float,
     white_var: float,
-    residual: Residual,
     recent: collections.deque[Residual],
     windows: tuple[int, ...],
+    sigmas: float,
 ) -> Alarm | None:
     """Hold the means of the last minutes against what noise may do, and 80 ns."""
-    recent.append(residual)
     total_s = sigma_s = 0.0
     for count, one in enumerate(reversed(recent), 1):
         total_s += one.residual_s
         sigma_s = max(sigma_s, one.sigma_s)
         if abs(total_s) > count * LEAST_S and count in windows:
             spread_s = math.sqrt(white_var / count + sigma_s**2 + SLOW_SIGMA_S**2)
-            limit_s = max(LEAST_S, SIGMAS * spread_s)
+            limit_s = max(LEAST_S, sigmas * spread_s)
             if abs(total_s) > count * limit_s:
                 return Alarm(t_s, Evidence.RESIDUAL, total_s / count, limit_s)
     return None

@@ -227,7 +227,7 @@ def test_a_truth_series_is_reported_without_a_limit_and_not_as_simulated(tmp_pat
     assert "simulated" not in report["provenance"]
 
 
-@pytest.mark.parametrize("stress", trials.STRESSES)
+@pytest.mark.parametrize("stress", sorted(trials.STRESSES.keys() - {"blind-jumps"}))
 def test_oscillators_out_of_the_family_stay_within_a_bound(stress):
     calm = trials.run_trial(trials.Trial(grade=Grade.TYPICAL, seed=8, lock_days=3.0))
     strained = trials.run_trial(
@@ -236,6 +236,11 @@ def test_oscillators_out_of_the_family_stay_within_a_bound(stress):
     assert strained.coverage == 1.0
     if stress in ("walk", "retrace"):
         assert strained.longest.bound_s > 2 * calm.longest.bound_s
+
+
+def test_jumps_that_nobody_can_see_are_reported_as_not_covered():
+    trial = trials.Trial(grade=Grade.GOOD, seed=8, lock_days=3.0, stress="blind-jumps")
+    assert trials.run_trial(trial).coverage < 1.0
 
 
 def test_an_attack_is_told_with_what_it_did_to_the_clock():

@@ -28,13 +28,15 @@ ADEV_SECONDS = 20_000
 STRESSES = {
     "walk": "random walk FM five times that of the adverse grade",
     "tempco": "the temperature coefficient changes its sign a day before the satellites go",
-    "double-jump": "two crystal jumps of 1E-10, 12 and 24 h into the holdover",
+    "double-jump": "two crystal jumps of 5E-11, a day before the satellites go and 12 h after",
+    "blind-jumps": "two crystal jumps of 1E-10, 12 and 24 h into the holdover: none can see them",
     "retrace": "a power cut of the oscillator a day before the satellites go",
     "airflow": "6 K back and forth every two hours in the holdover",
 }
 RAMPS = (1e-7, 1e-8, 1e-9, 3e-10, 1e-10, 3e-11)
 STEPS_S = (200e-9, 500e-9, 1e-6)
-_JUMP_FREQ = 1e-10
+JUMPS_AT_S = {"double-jump": (-DAY_S, 12 * HOUR_S), "blind-jumps": (12 * HOUR_S, DAY_S)}
+JUMP_FREQS = {"double-jump": 5e-11, "blind-jumps": 1e-10}
 
 
 @attrs.frozen(kw_only=True)
@@ -102,8 +104,8 @@ class World:
         oscillator = self.oscillator
         if stress == "tempco" and held_s == -DAY_S:
             oscillator.tempco_per_k = -oscillator.tempco_per_k
-        if stress == "double-jump" and held_s in (12 * HOUR_S, 24 * HOUR_S):
-            oscillator.jump(math.copysign(_JUMP_FREQ, self.trial.seed % 2 - 0.5))
+        if held_s in JUMPS_AT_S.get(stress, ()):
+            oscillator.jump(math.copysign(JUMP_FREQS[stress], self.trial.seed % 2 - 0.5))
         if stress == "retrace" and held_s == -DAY_S:
             oscillator.restart()
         if stress == "airflow" and held_s > 0 and held_s // (2 * HOUR_S) % 2:
