@@ -29,7 +29,8 @@ Oid = Annotated[
     Meta(pattern=r"^([01]\.[1-3]?[0-9]|2\.(0|[1-9][0-9]*))(\.(0|[1-9][0-9]*))*\Z", max_length=64),
 ]
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
-_SERVER = r"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:[0-9]{1,5})?"
+_PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
+_SERVER = rf"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:({_PORT}))?"
 Server = Annotated[str, Meta(pattern=rf"^{_SERVER}\Z", max_length=255)]
 """HOST or HOST:PORT; an IPv6 address stands in brackets."""
 

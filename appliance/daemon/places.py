@@ -34,6 +34,11 @@ class Places:
         return self.run / "trusted-time.page"
 
     @property
+    def errands(self) -> Path:
+        """The lock of the one front that asks the network for the time."""
+        return self.run / "errands.lock"
+
+    @property
     def devices(self) -> Path:
         """The links to the simulated devices."""
         return self.run / "devices"

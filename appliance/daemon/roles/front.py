@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
+from appliance.daemon.errands import Errands
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
@@ -87,7 +88,7 @@ def ntp_rates(settings: Settings) -> RateTable:
 
 
 class FrontRole:
-    """Serves clients and keeps a connection to the signer."""
+    """Serves clients, keeps a connection to the signer, and runs errands for `timed`."""
 
     _log = Logger()
 
@@ -111,6 +112,7 @@ class FrontRole:
             limits=tcp_limits(settings),
         )
         self._ntp_rates = ntp_rates(settings)
+        self._errands = Errands(settings.time, setting.places, setting.reactor)
         self._ports: list[ListeningPort] = []
         self._decoder = msgspec.msgpack.Decoder(StampAnswer)
         self._signer = ClientService(
@@ -124,6 +126,7 @@ class FrontRole:
         """Open the ports and begin to look for the signer."""
         raise_descriptor_limit()
         self._signer.startService()
+        self._errands.start()
         for name, factory in (("tsp_http", self._site), ("tsp_tcp", self._tcp)):
             for listener in self._setting.sockets(name):
                 self._ports.append(
@@ -145,6 +148,7 @@ class FrontRole:
         deadline = self._setting.reactor.seconds() + DRAIN_S
         while self._desk.is_busy and self._setting.reactor.seconds() < deadline:
             await deferLater(self._setting.reactor, 0.02)
+        await self._errands.stop()
         await self._signer.stopService()
 
     def _signer_protocol(self) -> FrameProtocol[Any]:
