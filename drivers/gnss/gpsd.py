@@ -13,10 +13,14 @@ import re
 import attrs
 import msgspec
 
-from drivers.api import Constellation, Garbled, GnssEpoch
+from drivers.api import Constellation, Garbled, GnssEpoch, NtpSample
 from drivers.gnss.nmea import posix_s
 from drivers.gnss.satellites import gnss_name
 
+LATEST_NS = 2_000_000_000
+"""A fix is told within so long of the pulse whose second it names."""
+
+STRATUM = 1
 MAX_LINE = 32_768  # a SKY of 140 satellites has about 12 000 octets
 WATCH = b'?WATCH={"enable":true,"json":true,"pps":true,"timing":true};\n'
 
@@ -206,3 +210,23 @@ class GpsdEpochs:
 
 def _name(satellite: SkySatellite) -> str:
     return gnss_name(satellite.gnssid, satellite.svid or satellite.PRN)
+
+
+def as_sample(epoch: GnssEpoch) -> NtpSample | None:
+    """Make of an epoch what a network may tell of time: a second's word, never a pulse's health.
+
+    An epoch itself vouches for pulses, which whoever holds a socket must not do.  None without fix.
+    """
+    if not epoch.is_valid or epoch.utc_s is None:
+        return None
+    return NtpSample(
+        source=epoch.source,
+        raw_ns=epoch.raw_ns,
+        is_simulated=epoch.is_simulated,
+        utc_ns=epoch.utc_s * 1_000_000_000 + LATEST_NS // 2,
+        delay_ns=LATEST_NS,
+        root_delay_ns=0,
+        root_dispersion_ns=0,
+        stratum=STRATUM,
+        leap=epoch.leap,
+    )

@@ -103,6 +103,25 @@ def test_a_report_without_fix_is_not_valid():
     assert (epoch.is_valid, epoch.utc_s) == (False, None)
 
 
+def test_an_epoch_is_a_witness_to_its_second_and_the_next():
+    (epoch,) = epochs_of(TPV)
+    sample = gpsd.as_sample(epoch)
+    assert sample is not None
+    assert (sample.source, sample.raw_ns, sample.is_simulated) == ("gpsd", 7, False)
+    earliest_ns, latest_ns = 1_791_190_801 * 10**9, 1_791_190_803 * 10**9
+    assert sample.utc_ns - sample.delay_ns // 2 == earliest_ns
+    assert sample.utc_ns + sample.delay_ns // 2 == latest_ns
+
+
+def test_what_is_simulated_or_no_fix_is_so_as_a_witness_too():
+    (epoch,) = epochs_of(TPV.replace(b"/dev/gps0", b"/dev/pts/7"))
+    sample = gpsd.as_sample(epoch)
+    assert sample is not None
+    assert sample.is_simulated
+    (epoch,) = epochs_of(TPV.replace(b'"mode":3', b'"mode":1'))
+    assert gpsd.as_sample(epoch) is None
+
+
 def test_a_device_behind_a_pseudo_terminal_is_simulated():
     (epoch,) = epochs_of(TPV.replace(b"/dev/gps0", b"/dev/pts/7"))
     assert epoch.is_simulated

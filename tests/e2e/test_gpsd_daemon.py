@@ -134,6 +134,13 @@ def test_our_codec_reads_the_same_fix_and_knows_that_it_is_simulated(daemon):
     assert not daemon.device.startswith("/dev/pts/")
 
 
+def test_a_fix_of_gpsds_is_a_true_witness_to_the_second(daemon):
+    sample = gpsd.as_sample(epoch_by_our_codec(daemon))
+    assert sample is not None
+    now_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+    assert abs(now_ns - sample.utc_ns) <= sample.delay_ns // 2
+
+
 def test_the_probe_prints_the_fix(daemon):
     done = subprocess.run(
         [str(ROOT / "tools" / "gnss_probe"), f"127.0.0.1:{daemon.port}", "--json"],
