@@ -168,3 +168,26 @@ def test_stamps_after_lines_are_as_fine_at_once_as_they_are_alone():
     for sequence in range(8, 12):
         tie.take_stamp(sequence, sequence * NS_PER_S, 5_000)
     assert tie.uncertainty_ns(11 * NS_PER_S) < 10_000
+
+
+def test_late_lines_do_not_leave_a_rate_that_no_crystal_has():
+    tie = PulseTie()
+    for sequence in range(2):
+        tie.take_line(sequence, sequence * NS_PER_S + LINE_DELAY_NS + 4_000_000 * sequence)
+    assert abs(tie.period_ns - NS_PER_S) <= 200_000
+    for sequence in range(8, 20):
+        tie.take_stamp(sequence, sequence * NS_PER_S, 5_000)
+    assert abs(tie.period_ns - NS_PER_S) < 1000
+    assert tie.uncertainty_ns(19 * NS_PER_S) < 10_000
+
+
+def test_a_map_whose_rate_is_wrong_is_given_up_after_a_while():
+    tie = PulseTie()
+    for sequence in range(4):
+        tie.take_stamp(sequence, sequence * NS_PER_S, 5_000)
+    for sequence in range(4, 40):
+        tie.take_stamp(sequence, round(sequence * NS_PER_S * (1 + 900e-6)), 5_000)
+        tie.take_stamp(sequence, sequence * NS_PER_S, 5_000)
+    for sequence in range(40, 60):
+        tie.take_stamp(sequence, sequence * NS_PER_S + 7 * NS_PER_S // 10, 5_000)
+    assert tie.uncertainty_ns(59 * NS_PER_S + 7 * NS_PER_S // 10) < 20_000

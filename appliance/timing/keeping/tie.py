@@ -28,9 +28,15 @@ WANDER_FACTOR = 5.0
 CHECK_PULSES = 60
 CHECKS_TO_TRUST = 10
 RATE_DOUBT_PPM = 200.0
+MOST_RATE_NS = RATE_DOUBT_PPM * NS_PER_S / 1e6
+"""No host's crystal is so far off: two lines of a loaded host would say any rate."""
+
 LEAST_POSITION_GAIN = 0.2
 LEAST_RATE_GAIN = 0.01
 SUSPECTS_TO_BELIEVE = 3
+SUSPECTS_TO_FORGET = 12
+"""So many in a row that do not agree with one another: the map itself is wrong."""
+
 _E12 = 10**12
 
 
@@ -52,6 +58,7 @@ class PulseTie:
         self._left_ns = 0.0
         self._pulses = 0
         self._suspect_ns: list[float] = []
+        self._strange_run = 0
         self._stamped = -STAMP_LIFE_PULSES - 1
         self._checked: tuple[int, float] = (0, 0.0)
         self._wander_ppm = 0.0
@@ -82,6 +89,10 @@ class PulseTie:
     def at(self, raw_ns: int) -> tuple[int, float]:
         """Tell the last pulse that the map stands on, and the oscillator's ns since then."""
         return self.sequence, (raw_ns - self.raw_ns) * NS_PER_S / self.period_ns
+
+    def nearest(self, raw_ns: int) -> int:
+        """Tell which pulse falls nearest to a raw instant."""
+        return self.sequence + round((raw_ns - self.raw_ns) / self.period_ns)
 
     def uncertainty_ns(self, raw_ns: int) -> int:
         """Bound the error of `at`: stamps, their spread, the raw clock's wander since, tears."""
@@ -116,8 +127,10 @@ class PulseTie:
         if uncertainty_ns * MUCH_FINER < self._uncertainty_ns:
             # Stamps after lines: a fit through both would be as coarse as the lines for long.
             self._anchor(sequence, raw_ns, uncertainty_ns)
+            self.period_ns = float(NS_PER_S)
             return
         self._suspect_ns.clear()
+        self._strange_run = 0
         self.torn_ns = 0
         self._follow(sequence, skipped, off_ns, uncertainty_ns)
 
@@ -130,7 +143,8 @@ class PulseTie:
             # Across a gap the pulse knows better than the map that was carried there.
             position_gain, rate_gain = 1.0, 0.5
         self.raw_ns += round(skipped * self.period_ns + position_gain * off_ns)
-        self.period_ns += rate_gain * off_ns / skipped
+        period_ns = self.period_ns + rate_gain * off_ns / skipped
+        self.period_ns = max(NS_PER_S - MOST_RATE_NS, min(NS_PER_S + MOST_RATE_NS, period_ns))
         self.sequence = sequence
         self._spread_ns += 0.1 * (abs(off_ns) - self._spread_ns)
         self._left_ns = abs(off_ns) * (1 - position_gain)
@@ -152,6 +166,7 @@ class PulseTie:
         """Keep an outlier in mind; a pulse before its time can only be a raw clock that stood."""
         if not may_be_late or off_ns < 0:
             self.torn_ns = math.ceil(abs(off_ns))
+        self._strange_run += 1
         spread_ns = 4 * uncertainty_ns + 1000 * len(self._suspect_ns)
         if any(abs(off_ns - each) > spread_ns for each in self._suspect_ns):
             self._suspect_ns.clear()
@@ -159,6 +174,10 @@ class PulseTie:
         if len(self._suspect_ns) >= SUSPECTS_TO_BELIEVE:
             self.tears += 1
             self._anchor(sequence, raw_ns, uncertainty_ns)
+        elif self._strange_run >= SUSPECTS_TO_FORGET:
+            self.tears += 1
+            self._anchor(sequence, raw_ns, uncertainty_ns)
+            self.period_ns = float(NS_PER_S)
 
     def _anchor(self, sequence: int, raw_ns: int, uncertainty_ns: int) -> None:
         self.sequence, self.raw_ns = sequence, raw_ns

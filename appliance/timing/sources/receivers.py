@@ -129,4 +129,4 @@ class Receiver:
 
 def _became_other(before: object, now: object, untold: object) -> bool:
     """Tell whether a report changed; that one is told for the first time is no change."""
-    return before != now and before != untold
+    return before not in (now, untold)
