@@ -26,7 +26,7 @@ from appliance.services.reactor import DelayedCall
 from appliance.settings import Time
 from appliance.wire.ipc import FrameProtocol
 from drivers.api import DeviceChange, GnssEpoch, NtpSample, Reading
-from drivers.gnss.gpsd import GpsdEpochs
+from drivers.gnss.gpsd import GpsdEpochs, as_sample
 from drivers.gnss.gpsd_client import GpsdClient
 
 GPSD = "gpsd"
@@ -68,10 +68,9 @@ class SamplesLine:
 
     def take(self, reading: Reading) -> None:
         """Send a reading, or log what became of its source."""
-        if isinstance(reading, NtpSample):
-            self._send(OutsideReadings(ntp=[reading]))
-        elif isinstance(reading, GnssEpoch):
-            self._send(OutsideReadings(gnss=[reading]))
+        sample = as_sample(reading) if isinstance(reading, GnssEpoch) else reading
+        if isinstance(sample, NtpSample):
+            self._send(OutsideReadings(ntp=[sample]))
         elif isinstance(reading, DeviceChange):
             self._log.info(
                 "the source {source} is {state}",

@@ -25,7 +25,7 @@ from drivers.pps.recorded import RecordedPulses
 from drivers.serial_line import LinePlace
 from drivers.simulated.ptys import HostTime, PtyRig
 from drivers.simulated.scenario import QUIET, BadScenario, read_scenario
-from drivers.simulated.stage import CAST, GNSS_A, GNSS_B, MODEM, OCXO, PPS
+from drivers.simulated.stage import GNSS_A, GNSS_B, MODEM, OCXO, PPS, REAL_TIME_CAST
 from drivers.simulated.world import WorldSettings
 
 RawClock = Callable[[], int]
@@ -136,7 +136,7 @@ def open_rig(
 ) -> PtyRig:
     """Make the simulated devices, ready to be started.  Raises Malformed for a bad scenario."""
     try:
-        script = read_scenario(scenario.read_text("utf-8"), CAST) if scenario else QUIET
+        script = read_scenario(scenario.read_text("utf-8"), REAL_TIME_CAST) if scenario else QUIET
     except (OSError, BadScenario, UnicodeDecodeError) as error:
         raise Malformed(f"{scenario}: {error}") from error
     clocks = HostTime(

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from drivers.api import GnssEpoch, NtpSample
+from drivers.api import NtpSample
 
 PROTOCOL_VERSION = 1
 FRAME_LIMIT = 1 << 20
@@ -113,7 +113,6 @@ class OutsideReadings(Frame, frozen=True, array_like=True, tag="readings"):
     """What a front has read on the network for `timed`, which has no IP socket."""
 
     ntp: Annotated[list[NtpSample], Meta(max_length=64)] = msgspec.field(default_factory=list)
-    gnss: Annotated[list[GnssEpoch], Meta(max_length=64)] = msgspec.field(default_factory=list)
 
 
 class Facts(Frame, frozen=True, array_like=True, tag="facts"):

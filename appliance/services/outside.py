@@ -1,7 +1,7 @@
-"""What `timed` takes from a front: readings of the network, which a front gone wrong may have made.
+"""What `timed` takes from a front: samples of network time, which a front gone wrong may have made.
 
-A forged reading has no more of a vote than its source; here its form is held to what its source
-could have said.
+A forged sample has no more of a vote than its source; here its form is held to what its source
+could have said.  Nothing else is taken: an epoch would vouch for a receiver's pulses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from appliance.quantities import NS_PER_S
 from appliance.services.messages import OutsideReadings
-from drivers.api import GnssEpoch, NtpSample, Sink
+from drivers.api import NtpSample, Sink
 
 MAX_AGE_NS = 10 * NS_PER_S
 MAX_DELAY_NS = 2 * NS_PER_S
@@ -20,8 +20,6 @@ MAX_ROOT_NS = 4 * NS_PER_S
 MAX_STRATUM = 15
 LAST_UTC_NS = 4_102_444_800 * NS_PER_S
 """2100-01-01: far beyond any reading, and short of every width it is packed into."""
-
-MAX_SATELLITES = 200
 
 _log = Logger()
 
@@ -31,17 +29,16 @@ def outside_readings(
 ) -> int:
     """Hand on the readings of a frame that arrived at `raw_ns`; tells how many were refused.
 
-    A reading is of a source that is configured (`known`) and no older than 10 s.
+    A sample is of a source that is configured (`known`) and no older than 10 s.
     """
     refused = 0
-    readings: list[NtpSample | GnssEpoch] = [*frame.ntp, *frame.gnss]
-    for reading in readings:
-        if reading.source in known and _is_fresh(reading.raw_ns, raw_ns) and _is_sound(reading):
-            take(reading)
+    for sample in frame.ntp:
+        if sample.source in known and _is_fresh(sample.raw_ns, raw_ns) and _is_sound(sample):
+            take(sample)
         else:
             refused += 1
     if refused:
-        _log.warn("a front sent readings that no source of ours gives", count=refused)
+        _log.warn("a front sent samples that no source of ours gives", count=refused)
     return refused
 
 
@@ -49,16 +46,11 @@ def _is_fresh(read_raw_ns: int, raw_ns: int) -> bool:
     return 0 <= raw_ns - read_raw_ns <= MAX_AGE_NS
 
 
-def _is_sound(reading: NtpSample | GnssEpoch) -> bool:
-    if isinstance(reading, NtpSample):
-        return (
-            0 < reading.utc_ns < LAST_UTC_NS
-            and 0 <= reading.delay_ns <= MAX_DELAY_NS
-            and 0 <= reading.root_delay_ns <= MAX_ROOT_NS
-            and 0 <= reading.root_dispersion_ns <= MAX_ROOT_NS
-            and 1 <= reading.stratum <= MAX_STRATUM
-        )
+def _is_sound(sample: NtpSample) -> bool:
     return (
-        0 <= (reading.utc_s or 0) < LAST_UTC_NS // NS_PER_S
-        and len(reading.satellites) <= MAX_SATELLITES
+        0 < sample.utc_ns < LAST_UTC_NS
+        and 0 <= sample.delay_ns <= MAX_DELAY_NS
+        and 0 <= sample.root_delay_ns <= MAX_ROOT_NS
+        and 0 <= sample.root_dispersion_ns <= MAX_ROOT_NS
+        and 1 <= sample.stratum <= MAX_STRATUM
     )

@@ -16,6 +16,7 @@ from appliance.daemon.places import Places
 from appliance.services.messages import PROTOCOL_VERSION, Hello, OutsideReadings
 from appliance.settings import Time
 from drivers.api import Constellation, DeviceChange, DeviceState, GnssEpoch, LeapNotice, NtpSample
+from drivers.gnss.gpsd import as_sample
 
 SAMPLE = NtpSample(
     source="ntp.example",
@@ -29,7 +30,12 @@ SAMPLE = NtpSample(
     leap=LeapNotice.NONE,
 )
 EPOCH = GnssEpoch(
-    source="gpsd", raw_ns=1, is_simulated=True, constellation=Constellation.MIXED, is_valid=False
+    source="gpsd",
+    raw_ns=1,
+    is_simulated=True,
+    constellation=Constellation.MIXED,
+    is_valid=True,
+    utc_s=1_795_396_504,
 )
 ASKING = Time(source="simulated", ntp=("192.0.2.1",), gpsd="[::1]:2947")
 
@@ -136,7 +142,9 @@ def test_readings_are_sent_once_timed_has_greeted() -> None:
     line.take(SAMPLE)
     line.take(EPOCH)
     line.take(DeviceChange(source="gpsd", raw_ns=1, state=DeviceState.ABSENT))
-    assert sent(transport) == [OutsideReadings(ntp=[SAMPLE]), OutsideReadings(gnss=[EPOCH])]
+    of_gpsd = as_sample(EPOCH)
+    assert of_gpsd is not None
+    assert sent(transport) == [OutsideReadings(ntp=[SAMPLE]), OutsideReadings(ntp=[of_gpsd])]
 
 
 def test_a_timed_of_another_version_is_left() -> None:

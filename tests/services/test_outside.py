@@ -8,7 +8,7 @@ import pytest
 
 from appliance.services.messages import OutsideReadings, TimeReport
 from appliance.services.outside import outside_readings
-from drivers.api import Constellation, GnssEpoch, LeapNotice, NtpSample, Reading
+from drivers.api import LeapNotice, NtpSample, Reading
 
 NOW_NS = 500 * 10**9
 SAMPLE = NtpSample(
@@ -22,34 +22,26 @@ SAMPLE = NtpSample(
     stratum=2,
     leap=LeapNotice.NONE,
 )
-EPOCH = GnssEpoch(
-    source="gpsd",
-    raw_ns=NOW_NS,
-    is_simulated=True,
-    constellation=Constellation.MIXED,
-    is_valid=True,
-    utc_s=1_795_396_504,
-    satellites=("G01", "C23"),
-)
 KNOWN = frozenset({"ntp.example", "gpsd"})
 
 
-def taken(*, ntp: tuple[NtpSample, ...] = (), gnss: tuple[GnssEpoch, ...] = ()) -> list[Reading]:
+def taken(*samples: NtpSample) -> list[Reading]:
     found: list[Reading] = []
-    frame = OutsideReadings(ntp=list(ntp), gnss=list(gnss))
+    frame = OutsideReadings(ntp=list(samples))
     refused = outside_readings(frame, found.append, KNOWN, raw_ns=NOW_NS)
-    assert refused == len(ntp) + len(gnss) - len(found)
+    assert refused == len(samples) - len(found)
     return found
 
 
 def test_readings_cross_between_processes_as_they_are() -> None:
-    frame = OutsideReadings(ntp=[SAMPLE], gnss=[EPOCH])
+    frame = OutsideReadings(ntp=[SAMPLE])
     octets = msgspec.msgpack.encode(frame)
     assert msgspec.msgpack.Decoder(TimeReport).decode(octets) == frame
 
 
-def test_readings_of_configured_sources_are_handed_on() -> None:
-    assert taken(ntp=(SAMPLE,), gnss=(EPOCH,)) == [SAMPLE, EPOCH]
+def test_samples_of_configured_sources_are_handed_on() -> None:
+    gpsd = attrs.evolve(SAMPLE, source="gpsd")
+    assert taken(SAMPLE, gpsd) == [SAMPLE, gpsd]
 
 
 @pytest.mark.parametrize(
@@ -71,24 +63,4 @@ def test_readings_of_configured_sources_are_handed_on() -> None:
     ids=str,
 )
 def test_a_sample_that_no_source_of_ours_gives_is_refused(changes: dict[str, Any]) -> None:
-    assert taken(ntp=(SAMPLE, attrs.evolve(SAMPLE, **changes))) == [SAMPLE]
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"source": "gnss-a"},
-        {"raw_ns": NOW_NS + 1},
-        {"utc_s": -1},
-        {"utc_s": 1 << 40},
-        {"satellites": ("G01",) * 201},
-    ],
-    ids=["unknown", "of the future", "before 1970", "far off", "too many satellites"],
-)
-def test_an_epoch_that_no_source_of_ours_gives_is_refused(changes: dict[str, Any]) -> None:
-    assert taken(gnss=(attrs.evolve(EPOCH, **changes), EPOCH)) == [EPOCH]
-
-
-def test_an_epoch_without_a_date_is_handed_on() -> None:
-    undated = attrs.evolve(EPOCH, utc_s=None, is_valid=False)
-    assert taken(gnss=(undated,)) == [undated]
+    assert taken(SAMPLE, attrs.evolve(SAMPLE, **changes)) == [SAMPLE]

@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec.msgpack import Decoder
 from twisted.logger import Logger
 
+from appliance.daemon.errands import outside_sources
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.rack import Rack, open_rack, simulated_devices
 from appliance.daemon.roles.setting import Setting, close_ports
@@ -24,6 +25,7 @@ from appliance.services.messages import (
     TimeQuestion,
     TimeReport,
 )
+from appliance.services.outside import outside_readings
 from appliance.services.reactor import ListeningPort
 from appliance.services.timekeeping import TimePublisher, judge_demo, judge_system
 from appliance.settings import Time, TimeDevice
@@ -156,8 +158,8 @@ class TimeRole:
 
     def _sampled(self, _line: FrameProtocol[TimeReport], report: TimeReport) -> None:
         if self._keeper is not None:
-            for sample in report.ntp:
-                self._keeper.take(sample)
+            known = outside_sources(self._setting.settings.time)
+            outside_readings(report, self._keeper.take, known, raw_ns=raw_ns())
 
 
 def _hello() -> Hello:
