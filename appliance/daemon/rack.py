@@ -105,9 +105,9 @@ def open_rack(
 
 
 def _pulses(table: TimeDevice, sink: Sink, reactor: Any) -> Device:  # noqa: ANN401
-    """Take the kernel's pulses from a device, a simulated board's from a file."""
+    """Take the kernel's pulses from below /dev, a simulated board's from any other file."""
     settings = PulseSettings(source=table.name, path=table.path)
-    if Path(settings.device).is_char_device():
+    if settings.device.startswith("/dev/"):
         return KernelPulses(settings, sink=sink, reactor=reactor)
     return RecordedPulses(settings, sink=sink, reactor=reactor)
 
