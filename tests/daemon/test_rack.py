@@ -17,7 +17,7 @@ from drivers.serial_line import SerialLine
 class ThreadedClock(Clock):
     """A clock that other threads may call into; here none does."""
 
-    def callFromThread(self, *_: object) -> None:  # noqa: N802  Twisted's name
+    def callFromThread(self, *_: object) -> None:
         """Take no call."""
         raise AssertionError
 
