@@ -78,9 +78,8 @@ class Ensemble:
 
     def status(self, raw_ns: int) -> EnsembleStatus:
         """Tell everything an operator may see at `raw_ns`."""
-        return report(
-            self._keeper, self._standing, self._found, self._provenance(), self._alarms, raw_ns
-        )
+        found = self._keeper.instant(raw_ns) or self._found
+        return report(self._keeper, self._standing, found, self._provenance(), self._alarms, raw_ns)
 
     def snapshot(self) -> bytes:
         """Render what is to survive a restart of the host."""

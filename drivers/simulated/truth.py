@@ -167,6 +167,13 @@ class OscillatorTruth:
         """Let the crystal jump by a fractional frequency."""
         self._walk += freq
 
+    def restep(self, step_s: float) -> None:
+        """Go on in steps of another length; all that it is stays."""
+        flicker = self._flicker
+        self.step_s = step_s
+        self._set_noise(self.figures, step_s)
+        self._flicker = flicker
+
     def restart(self) -> None:
         """Switch off and on: a warm-up curve, and a retrace most of which goes within days."""
         jump = self._random.gauss(0.0, RETRACE_FREQ)
@@ -257,12 +264,13 @@ class GnssNoise:
     """The error of a receiver's pulses: white, a Gauss-Markov part of an hour, a day's swing.
 
     The white part is 25 ns whatever the step: means of 60 s are taken to be no better than pulses,
-    which errs on the safe side.
+    which errs on the safe side; `white_s` says otherwise.
     """
 
-    def __init__(self, seed: int, step_s: float) -> None:
+    def __init__(self, seed: int, step_s: float, *, white_s: float = GNSS_WHITE_S) -> None:
         self._random = random.Random(seed)  # noqa: S311  (a model, no secret)
         self._step_s = step_s
+        self._white_s = white_s
         self._t_s = 0.0
         self._angle = self._random.uniform(0.0, 2.0 * math.pi)
         self._decay = math.exp(-step_s / GNSS_SLOW_LAG_S)
@@ -275,4 +283,4 @@ class GnssNoise:
         self._t_s += self._step_s
         self._slow_s = self._decay * self._slow_s + gauss(0.0, self._kick_s)
         swing_s = GNSS_DIURNAL_S * math.sin(2.0 * math.pi * self._t_s / DAY_S + self._angle)
-        return self._slow_s + swing_s + gauss(0.0, GNSS_WHITE_S)
+        return self._slow_s + swing_s + gauss(0.0, self._white_s)

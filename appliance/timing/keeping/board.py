@@ -11,12 +11,21 @@ from appliance.timing.sources.receivers import Input
 from drivers.api import BoardStatus, Oven, PhaseReading, PulseStamp
 
 LIFE_NS = 3 * NS_PER_S
+LINE_FOLLOWS_NS = NS_PER_S // 2
+"""A line comes within this of its pulse."""
+
+MOVED_CODES = 64
+"""A DAC that nobody here steers and that moves by more has moved the frequency: some 5E-11."""
+
 STRAY_LINES = 3
 """A line so little behind the last one is a repetition; further back the count began anew."""
 
 
 class Board:
-    """Follows one board; a restart loses its phase, so `restarts` is to be watched."""
+    """Follows one board.
+
+    A restart loses its phase, a moved DAC its frequency: `breaks` counts both and is to be watched.
+    """
 
     def __init__(self) -> None:
         self.tie = PulseTie()
@@ -24,6 +33,8 @@ class Board:
         self.status: BoardStatus | None = None
         self.phase: PhaseReading | None = None
         self.restarts = 0
+        self.breaks = 0
+        self._stamp: PulseStamp | None = None
 
     @property
     def is_oven_ready(self) -> bool:
@@ -52,28 +63,47 @@ class Board:
             self._restart()
         self.phase = reading
         self.tie.take_line(reading.sequence, reading.raw_ns)
+        self._number_stamp()
         gps_ps = reading.gps_ps if Input.GPS in usable else None
         beidou_ps = reading.beidou_ps if Input.BEIDOU in usable else None
         self.line.push(reading.raw_ns, reading.sequence, [gps_ps, beidou_ps])
 
     def take_stamp(self, stamp: PulseStamp) -> None:
-        """Take a pulse's instant on the raw clock."""
-        if self.phase is None or stamp.sequence >= self.phase.sequence - STRAY_LINES:
-            self.tie.take_stamp(stamp.sequence, stamp.raw_ns, stamp.uncertainty_ns)
+        """Take a pulse's instant on the raw clock; its number is that of the line it belongs to.
+
+        The host counts pulses in its own way, so `stamp.sequence` says nothing here.  While the
+        board is silent the tie's own count goes on.
+        """
+        self._stamp = stamp
+        if self.is_silent(stamp.raw_ns) and self.tie.is_set:
+            number = self.tie.nearest(stamp.raw_ns)
+            self.tie.take_stamp(number, stamp.raw_ns, stamp.uncertainty_ns)
+        else:
+            self._number_stamp()
 
     def take_status(self, status: BoardStatus) -> None:
         """Take the oven's state and the counters."""
         if self.status is not None and status.uptime_s < self.status.uptime_s - 1:
             self._restart()
+        elif self.status is not None and abs(status.dac - self.status.dac) > MOVED_CODES:
+            self.breaks += 1
         self.status = status
 
     def pop(self, raw_ns: int) -> Sample | None:
         """Give the next sample that has served its quarantine."""
         return self.line.pop(raw_ns)
 
+    def _number_stamp(self) -> None:
+        """Bring the last stamp and the last line together, whichever came first."""
+        stamp, phase = self._stamp, self.phase
+        if stamp and phase and 0 <= phase.raw_ns - stamp.raw_ns < LINE_FOLLOWS_NS:
+            self._stamp = None
+            self.tie.take_stamp(phase.sequence, stamp.raw_ns, stamp.uncertainty_ns)
+
     def _restart(self) -> None:
         if self.phase is not None:
             self.restarts += 1
+            self.breaks += 1
         self.phase = None
         self.tie.restart()
         self.line.clear()

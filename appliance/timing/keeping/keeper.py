@@ -70,7 +70,7 @@ class Keeper:
         self.is_kept_corrupt = False
         self.is_outvoted = False
         self.rejected_run = 0
-        self._restarts_seen = 0
+        self._breaks_seen = 0
         self._is_holding = True
         self._delays_ps = [config.delays_ns.get(place, 0) * PS_PER_NS for place in Input]
         self._accepted_ns = self._fresh_ns = 0
@@ -106,8 +106,8 @@ class Keeper:
 
     @property
     def must_fly(self) -> bool:
-        """Whether the oscillator's phase is lost under a timeline that tells the time."""
-        is_lost = self.board.restarts != self._restarts_seen or not self.board.is_oven_ready
+        """Whether the oscillator is no longer the one that the timeline was learned from."""
+        is_lost = self.board.breaks != self._breaks_seen or not self.board.is_oven_ready
         return self.current is not None and is_lost
 
     @property
@@ -115,6 +115,12 @@ class Keeper:
         """Whether the oscillator is known well enough to be a domain of its own."""
         current = self.current
         return current is not None and current.discipline.learned_s >= self.config.learned_s
+
+    @property
+    def is_label_contested(self) -> bool:
+        """Whether the reference that is back names other seconds than the time that is told."""
+        current, fresh = self.current, self.fresh
+        return current is not None and fresh is not None and fresh.label != current.label
 
     @property
     def is_contradicted(self) -> bool:
@@ -303,7 +309,7 @@ class Keeper:
 
     def _take_phase(self, reading: PhaseReading) -> None:
         self.board.take_phase(reading, self.constellations.usable_places(reading.raw_ns))
-        if self.board.restarts != self._restarts_seen and self.current is None:
+        if self.board.breaks != self._breaks_seen and self.current is None:
             self._forget_phase()
 
     def _take_change(self, change: DeviceChange) -> None:
@@ -312,7 +318,7 @@ class Keeper:
             self.witnesses.forget(change.source)
 
     def _forget_phase(self) -> None:
-        self._restarts_seen = self.board.restarts
+        self._breaks_seen = self.board.breaks
         self.fresh, self._is_holding = None, True
         self.constellations.forget_labels()
 

@@ -62,24 +62,21 @@ def report(
 def find_alarms(keeper: Keeper, standing: Standing, raw_ns: int) -> frozenset[Alarm]:
     """List the alarms that follow from what is known at `raw_ns`."""
     found = _alarms_of_board(keeper, raw_ns) | _alarms_of_inputs(keeper, raw_ns)
-    for fault in keeper.belief.faults:
-        found.add(_ALARM_OF_LEAP[fault])
-    if keeper.belief.leap is Leap.UNKNOWN:
-        found.add(Alarm.LEAP_UNKNOWN)
+    found |= {_ALARM_OF_LEAP[fault] for fault in keeper.belief.faults}
     for receiver in keeper.constellations.receivers.values():
         found |= receiver.alarms(raw_ns)
-    if CELLULAR in keeper.verdict.dissenting:
-        found.add(Alarm.CELLULAR_DIFFERS)
-    if keeper.verdict.dissenting - {CELLULAR, GNSS}:
-        found.add(Alarm.NETWORK_DIFFERS)
-    if keeper.is_outvoted:
-        found.add(Alarm.VOTE_LOST)
-    if keeper.reference.differ:
-        found.add(Alarm.CONSTELLATIONS_DIFFER)
-    if standing.state is ClockState.HOLDOVER:
-        found.add(Alarm.REFERENCE_LOST)
-    if keeper.is_kept_corrupt:
-        found.add(Alarm.STATE_CORRUPT)
+    dissenting = keeper.verdict.dissenting
+    standing_alarms = {
+        Alarm.LEAP_UNKNOWN: keeper.belief.leap is Leap.UNKNOWN,
+        Alarm.SECOND_OFF: keeper.is_label_contested,
+        Alarm.CELLULAR_DIFFERS: CELLULAR in dissenting,
+        Alarm.NETWORK_DIFFERS: bool(dissenting - {CELLULAR, GNSS}),
+        Alarm.VOTE_LOST: keeper.is_outvoted,
+        Alarm.CONSTELLATIONS_DIFFER: keeper.reference.differ,
+        Alarm.REFERENCE_LOST: standing.state is ClockState.HOLDOVER,
+        Alarm.STATE_CORRUPT: keeper.is_kept_corrupt,
+    }
+    found |= {alarm for alarm, stands in standing_alarms.items() if stands}
     return frozenset(found)
 
 

@@ -129,6 +129,7 @@ class LeapWatch:
         self.covered_until_s = covered_until_s
         self._told: dict[str, Broadcast] = {}
         self._announced: tuple[Leap, int] | None = None
+        self._passed_s = 0
 
     def hear(self, constellation: str, told: Broadcast) -> None:
         """Take what a constellation broadcasts."""
@@ -139,9 +140,9 @@ class LeapWatch:
 
         `utc_s` is TAI less `tai_utc_s`, so it runs on through an inserted second.
         """
-        fresh = {name: told for name, told in self._told.items() if utc_s - told.heard_s <= FRESH_S}
         faults = self._judge_file(utc_s)
         self._pass_announced(utc_s)
+        fresh = self._fresh(utc_s)
         faults |= self._judge_counts(utc_s, fresh)
         leap, at_s, more = self._judge_warnings(utc_s, fresh)
         faults |= more
@@ -156,6 +157,11 @@ class LeapWatch:
             return LeapBelief(self.tai_utc_s, leap, at_s + self.tai_utc_s + step_s, faults)
         return LeapBelief(self.tai_utc_s, leap, 0, faults)
 
+    def _fresh(self, utc_s: int) -> dict[str, Broadcast]:
+        """Give the words that count: what was told before the last leap second is over."""
+        since_s = max(utc_s - FRESH_S, self._passed_s)
+        return {name: told for name, told in self._told.items() if told.heard_s >= since_s}
+
     def _pass_announced(self, utc_s: int) -> None:
         """Count an announced leap once its instant has passed, by the old count of seconds."""
         if self._announced is None:
@@ -166,6 +172,7 @@ class LeapWatch:
             return
         self.tai_utc_s += step_s
         self._announced = None
+        self._passed_s = at_s
         self.covered_until_s = max(self.covered_until_s, at_s + COVERED_S)
 
     def _judge_counts(self, utc_s: int, fresh: dict[str, Broadcast]) -> frozenset[LeapFault]:
@@ -192,7 +199,7 @@ class LeapWatch:
                 return (*self._announced, frozenset())
             self._announced = None
         by_file = self._warned_by_file(utc_s)
-        warnings = _count_warnings(utc_s, fresh)
+        warnings = _count_warnings(max(utc_s, self._passed_s), fresh)
         if by_file:
             warnings[by_file] += 1
         if not warnings:
