@@ -7,7 +7,19 @@ import json
 import sys
 from collections.abc import Sequence
 
-from benches import abuse, growth, overload, profile, soak, stages, startup, tsp, verify
+from benches import (
+    abuse,
+    alarms,
+    growth,
+    ntp,
+    overload,
+    profile,
+    soak,
+    stages,
+    startup,
+    tsp,
+    verify,
+)
 
 from appliance.errors import ApplianceError
 
@@ -15,11 +27,16 @@ BENCHES = {
     "tsp": (tsp, "timestamps a second, latency, and CPU per token of every role"),
     "stages": (stages, "what a token costs by stage in the signer, by batch size"),
     "growth": (growth, "what a batch costs the ledger when it holds 1 to 10,000,000 rows"),
+    "ntp": (ntp, "NTP requests a second at a front's port, and at chronyd's"),
     "startup": (startup, "seconds to be ready, and memory of every role"),
     "verify": (verify, "verifications a second, in process and over HTTP"),
     "abuse": (abuse, "what a good client notices while others attack"),
     "overload": (overload, "what is left of the capacity when three times as much is asked"),
     "soak": (soak, "whether memory or descriptors grow over ten minutes of work"),
+    "alarms": (
+        alarms,
+        "false alarms of clean units, and how soon feigned satellites are found out",
+    ),
     "profile": (profile, "what each role does with its time under load"),
 }
 CONSTANT_TIME = "ct"
