@@ -1,6 +1,7 @@
 """NTP with outside engines: the real chronyd follows us and serves; it and ntplib ask our port."""
 
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import attrs
 import ntplib
 import pytest
 from kit.box import Box
-from kit.chrony import Chronyd, chrony_client, chrony_folder, free_udp_port, running_chronyd
+from kit.chrony import Chronyd, Nts, chrony_client, chrony_folder, free_port, running_chronyd
 from kit.ntp import refid_text
 from kit.polling import wait_until
 
@@ -96,27 +97,32 @@ class Served:
     chronyd: Chronyd
     feeder: Feeder
     port: int
+    nts: Nts
 
 
 @pytest.fixture(scope="module")
 def served(box: Box) -> Iterator[Served]:
     with chrony_folder() as folder:
-        port = free_udp_port()
+        port, nts = free_port(socket.SOCK_DGRAM), Nts.make(folder)
         text = SHOWN.read_text("utf-8")
         for path, place in (
             ("/run/shiyin/chrony", folder),
             ("/run/chrony", folder / "control"),
             ("/var/lib/chrony", folder),
             ("/var/log/chrony", folder),
+            ("/etc/chrony/nts.key", nts.key),
+            ("/etc/chrony/nts.pem", nts.certificate),
+            ("ntsport 4460", f"ntsport {nts.port}"),
         ):
             text = text.replace(path, str(place))
+        text = re.sub(r"(?m)^# (nts\w+ /|ntsport )", r"\1", text)
         text = re.sub(r"(?m)^port 123$", f"port {port}\nbindaddress 127.0.0.1", text)
         with (
             running_chronyd(folder, [text]) as chronyd,
             Feeder(box, folder) as feeder,
         ):
             assert chronyd.wait_selected() == "GNSS"
-            yield Served(chronyd, feeder, port)
+            yield Served(chronyd, feeder, port, nts)
 
 
 # --- chrony fed by us -----------------------------------------------------------------------------
@@ -165,6 +171,17 @@ def test_in_holdover_another_tier_is_fed(served: Served) -> None:
         assert served.chronyd.reach("HLD1") == served.chronyd.reach("HLD3") == 0
     finally:
         served.feeder.changes = {}
+
+
+def test_a_client_gets_trusted_time_authenticated_by_nts(served: Served) -> None:
+    with chrony_client("localhost", served.port, nts=served.nts) as client:
+        client.wait_selected()
+        tracking, trusted = client.tracking(), served.feeder.offset()
+        (row,) = client.ask("authdata")
+    mode, cookies = row[1], int(row[8])
+    assert mode == "NTS"
+    assert cookies > 0
+    assert abs(tracking.offset_s - trusted.offset_s) <= trusted.bound_s + tracking.distance_s
 
 
 # --- our own port ---------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 import attrs
 
@@ -58,7 +59,13 @@ class Chronyd:
 
     def wait_selected(self) -> str:
         """Wait until it follows a source; gives its name."""
-        return wait_until(self.selected, guard_s=SELECT_GUARD_S, what="a source that is selected")
+
+        def look() -> str | None:
+            log = self.folder / "chronyd.log"
+            assert self.process.poll() is None, f"chronyd ended: {log.read_text()}"
+            return self.selected()
+
+        return wait_until(look, guard_s=SELECT_GUARD_S, what="a source that is selected")
 
     def reach(self, name: str) -> int:
         """Tell which of the last eight polls of a source gave something, as bits."""
@@ -77,9 +84,9 @@ class Chronyd:
         )
 
 
-def free_udp_port() -> int:
+def free_port(kind: socket.SocketKind) -> int:
     """Give a port that was free just now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
@@ -103,7 +110,7 @@ def running_chronyd(folder: Path, lines: Sequence[str]) -> Iterator[Chronyd]:
     config.write_text("\n".join((*lines, f"pidfile {folder}/chronyd.pid", "user root", "")))
     with (folder / "chronyd.log").open("wb") as log:
         process = subprocess.Popen(
-            ["chronyd", "-x", "-d", "-f", str(config)],
+            ["chronyd", "-4", "-x", "-d", "-f", str(config)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -119,12 +126,35 @@ def running_chronyd(folder: Path, lines: Sequence[str]) -> Iterator[Chronyd]:
             process.wait()
 
 
+@attrs.frozen
+class Nts:
+    """Where keys are established, and the certificate to be trusted for it, of `localhost`."""
+
+    port: int
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Self:
+        """Make a P-256 certificate for localhost."""
+        found = cls(free_port(socket.SOCK_STREAM), folder / "nts.pem", folder / "nts.key")
+        options = (
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+            " -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        )
+        files = ["-keyout", str(found.key), "-out", str(found.certificate)]
+        subprocess.run(["openssl", *options.split(), *files], check=True, capture_output=True)
+        return found
+
+
 @contextlib.contextmanager
-def chrony_client(host: str, port: int) -> Iterator[Chronyd]:
+def chrony_client(host: str, port: int, nts: Nts | None = None) -> Iterator[Chronyd]:
     """Run a client of one server."""
+    server = f"server {host} port {port} iburst minpoll 0 maxpoll 2"
     with chrony_folder() as folder:
         lines = (
-            f"server {host} port {port} iburst minpoll 0 maxpoll 2",
+            server if nts is None else f"{server} nts ntsport {nts.port}",
+            *([] if nts is None else [f"ntstrustedcerts {nts.certificate}"]),
             f"bindcmdaddress {folder}/control/chronyd.sock",
             "cmdport 0",
             "port 0",
