@@ -17,6 +17,7 @@ from benches import (
     soak,
     stages,
     startup,
+    timed,
     tsp,
     verify,
 )
@@ -37,6 +38,7 @@ BENCHES = {
         alarms,
         "false alarms of clean units, and how soon feigned satellites are found out",
     ),
+    "timed": (timed, "CPU seconds of a virtual day of the clock, whole and in its domain alone"),
     "profile": (profile, "what each role does with its time under load"),
 }
 CONSTANT_TIME = "ct"
