@@ -29,6 +29,7 @@ class Ready(msgspec.Struct, frozen=True):
 
     tsp_http: str
     tsp_tcp: str
+    ntp: str
     ca_cert: str
     pids: dict[str, list[int]]
 
