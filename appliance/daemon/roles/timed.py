@@ -11,6 +11,7 @@ from msgspec.msgpack import Decoder
 from twisted.logger import Logger
 
 from appliance.daemon.errands import outside_sources
+from appliance.daemon.outlets import Outlets, open_outlets
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.rack import Rack, open_rack, simulated_devices
 from appliance.daemon.roles.setting import Setting, close_ports
@@ -62,6 +63,7 @@ class TimeRole:
         self._clock: _Clock | None = None
         self._keeper: DisciplinedClock | None = None
         self._rack: Rack | None = None
+        self._outlets: Outlets | None = None
         self._ports: list[ListeningPort] = []
 
     async def start(self) -> None:
@@ -82,6 +84,8 @@ class TimeRole:
             self._rack.stop()
         if self._clock is not None:
             self._clock.stop()
+        if self._outlets is not None:
+            self._outlets.stop()
 
     def _follow_host(self, page: TimePageFile, choice: Time) -> TimePublisher:
         is_demo = choice.source == "demo"
@@ -100,6 +104,7 @@ class TimeRole:
         if choice.source == "simulated":
             tables = simulated_devices(places.devices)
         ensemble = Ensemble(_configure(choice, tables), self._kept())
+        self._outlets = open_outlets(choice, reactor=reactor, raw_ns=raw_ns)
         keeper = DisciplinedClock(
             page,
             ensemble,
@@ -107,10 +112,12 @@ class TimeRole:
             boot_id=read_boot_id(),
             raw_ns=raw_ns,
             keep=lambda snapshot: write_durably(places.clock_state, snapshot),
+            outputs=self._outlets.outputs,
         )
         self._rack = open_rack(tables, sink=keeper.take, reactor=reactor, raw_ns=raw_ns)
         keeper.board = self._rack
         self._rack.start()
+        self._outlets.start()
         return keeper
 
     def _kept(self) -> bytes | None:
