@@ -54,6 +54,11 @@ class Places:
         return self.timed / "clock.state"
 
     @property
+    def history(self) -> Path:
+        """The log of the clock's offsets, a file a day."""
+        return self.timed / "history"
+
+    @property
     def notifications(self) -> Path:
         """The socket on which children report to the supervisor."""
         return self.run / "notify.sock"

@@ -5,6 +5,7 @@ The truth that the simulation keeps aside says whether a token's genTime lies wi
 
 import json
 import os
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -82,6 +83,49 @@ def test_the_time_told_lies_within_its_bound_of_the_truth(box: Box) -> None:
     assert before_ns - bound_us * NS_PER_US <= tai_ns <= after_ns + bound_us * NS_PER_US
 
 
+def test_the_truth_is_for_tests_alone(box: Box) -> None:
+    folder = box.state / "run" / "devices"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "truth.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_p256_token_of_the_demo_is_whole(box: Box) -> None:
+    assert token_of(post_query(box.url("p256"), make_query()))
+
+
+def shiyin(box: Box, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [box.facts["cli"], *words, "--state", str(box.state)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=GUARD_S, check=False)
+
+
+def test_the_operator_sees_sources_and_votes(box: Box) -> None:
+    answer = shiyin(box, "time", "--json")
+    assert answer.returncode == 0, answer.stderr
+    facts = json.loads(answer.stdout)
+    assert facts["provenance"] == facts["time"]["provenance"] == "SIMULATED"
+    used = {source["name"] for source in facts["sources"] if source["is_used"]}
+    assert {"gnss-a", "gnss-b"} <= used
+    assert facts["votes"]["dissenting"] == []
+    assert all(row["bound_us"] >= 10 for row in facts["if_satellites_vanished_now"])
+
+
+def test_the_operator_reads_the_time_in_two_languages(box: Box) -> None:
+    text = shiyin(box, "time").stdout
+    assert text.startswith("*** SIMULATED TIME 模拟时间 ***")
+    assert "Beijing 北京时间" in text
+
+
+def test_a_confirmation_that_nothing_waits_for_is_refused(box: Box) -> None:
+    answer = shiyin(box, "time", "confirm", "--json")
+    assert answer.returncode == 1
+    assert json.loads(answer.stdout)["confirmed"] is False
+
+
+def test_a_simulated_clock_is_no_grandmaster_of_the_ptp_timescale(box: Box) -> None:
+    answer = shiyin(box, "time", "ptp")
+    assert answer.stdout.startswith("SET GRANDMASTER_SETTINGS_NP clockClass 13 ")
+
+
 def test_without_its_devices_the_clock_holds_and_finds_them_again(box: Box) -> None:
     before = told(box)
     os.kill(box.pid("rig"), 9)
@@ -93,13 +137,3 @@ def test_without_its_devices_the_clock_holds_and_finds_them_again(box: Box) -> N
     assert held["bound_us"] >= before["bound_us"]
     wait_until(lambda: box.pid("rig"), guard_s=GUARD_S, what="the devices again")
     assert read_reply(post_query(box.url(), make_query())).status == 0
-
-
-def test_the_truth_is_for_tests_alone(box: Box) -> None:
-    folder = box.state / "run" / "devices"
-    assert folder.stat().st_mode & 0o777 == 0o700
-    assert (folder / "truth.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_p256_token_of_the_demo_is_whole(box: Box) -> None:
-    assert token_of(post_query(box.url("p256"), make_query()))

@@ -28,9 +28,11 @@ from appliance.services.messages import (
 )
 from appliance.services.outside import outside_readings
 from appliance.services.reactor import ListeningPort
+from appliance.services.time_facts import status_facts
 from appliance.services.timekeeping import TimePublisher, judge_demo, judge_system
 from appliance.settings import Time, TimeDevice
 from appliance.store.files import write_durably
+from appliance.store.history import HistoryWriter
 from appliance.store.time_page import TimePageFile
 from appliance.timing.ensemble import Ensemble
 from appliance.timing.keeping.config import EnsembleConfig
@@ -104,6 +106,7 @@ class TimeRole:
         if choice.source == "simulated":
             tables = simulated_devices(places.devices)
         ensemble = Ensemble(_configure(choice, tables), self._kept())
+        history = HistoryWriter(places.history, lambda: ensemble.status(raw_ns()))
         self._outlets = open_outlets(choice, reactor=reactor, raw_ns=raw_ns)
         keeper = DisciplinedClock(
             page,
@@ -112,7 +115,7 @@ class TimeRole:
             boot_id=read_boot_id(),
             raw_ns=raw_ns,
             keep=lambda snapshot: write_durably(places.clock_state, snapshot),
-            outputs=self._outlets.outputs,
+            outputs=(history, *self._outlets.outputs),
         )
         self._rack = open_rack(tables, sink=keeper.take, reactor=reactor, raw_ns=raw_ns)
         keeper.board = self._rack
@@ -160,8 +163,7 @@ class TimeRole:
             except Conflict as refusal:
                 facts |= {"confirmed": False, "reason": str(refusal)}
         now_ns = raw_ns()
-        status = ensemble.status(now_ns)
-        line.send(Facts({**facts, "state": status.state.name, "status": repr(status)}))
+        line.send(Facts({**facts, **status_facts(ensemble.status(now_ns), now_ns)}))
 
     def _sampled(self, _line: FrameProtocol[TimeReport], report: TimeReport) -> None:
         if self._keeper is not None:
