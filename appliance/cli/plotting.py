@@ -16,6 +16,8 @@ from appliance.timing.trusted import ClockState
 
 SPACING_S = 60
 """The history has a row a minute."""
+_SLACK_S = 3
+"""A second's lateness does not break a run of minutes; a restart between them does."""
 
 SEVERITY = (
     ClockState.READY,
@@ -215,7 +217,7 @@ def _longest_run(minutes: Iterable[Minute], read: Callable[[Minute], int | None]
     before_s = None
     for minute in minutes:
         value = read(minute)
-        is_next = before_s is not None and 0 < minute.utc_s - before_s < 1.5 * SPACING_S
+        is_next = before_s is not None and abs(minute.utc_s - before_s - SPACING_S) <= _SLACK_S
         if value is None or not is_next:
             run = []
         if value is not None:

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from appliance.cli.context import Context, Exit
+from appliance.cli import time_plot
+from appliance.cli.context import Context, Exit, common_options
 from appliance.daemon.places import Places, read_boot_id
 from appliance.errors import Unavailable
 from appliance.services.clocks import TimeReader
@@ -20,20 +21,18 @@ Run = Callable[[Context, argparse.Namespace], Exit]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the verb and what else it can do."""
-    parser.add_argument(
-        "do",
-        nargs="?",
-        choices=RUNS,
-        default="show",
-        help="show (default); confirm: believe the satellites again after an alarm; ptp: the line"
-        " for linuxptp's pmc / 显示；确认；PTP 设置",
-    )
+    """Describe what the verb can do beside showing the clock."""
+    common = common_options()
+    deeds = parser.add_subparsers(dest="do", metavar="DO")
+    for name, (sentence, _) in DEEDS.items():
+        deed = deeds.add_parser(name, help=sentence, parents=[common])
+        if name == "plot":
+            time_plot.add_arguments(deed)
 
 
 def run(context: Context, chosen: argparse.Namespace) -> Exit:
     """Do what was asked of the clock."""
-    return RUNS[chosen.do](context, chosen)
+    return DEEDS[chosen.do or "show"][1](context, chosen)
 
 
 def _show(context: Context, _chosen: argparse.Namespace) -> Exit:
@@ -66,7 +65,12 @@ def _ptp(context: Context, _chosen: argparse.Namespace) -> Exit:
     return Exit.OK
 
 
-RUNS: dict[str, Run] = {"show": _show, "confirm": _confirm, "ptp": _ptp}
+DEEDS: dict[str, tuple[str, Run]] = {
+    "show": ("sources, votes, bound, holdover foreseen (the default) / 显示时钟", _show),
+    "plot": ("draw the history of offset and bound / 绘图", time_plot.run),
+    "confirm": ("believe the satellites again after an alarm / 确认恢复卫星授时", _confirm),
+    "ptp": ("print the settings of a PTP grandmaster for pmc / PTP 设置", _ptp),
+}
 
 
 def ask_clock(context: Context, question: Frame) -> dict[str, Any]:
