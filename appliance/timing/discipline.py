@@ -20,12 +20,12 @@ from appliance.timing.kalman import DAY_S, Moments
 from appliance.timing.memory import Memory
 from appliance.timing.oven import Oven
 from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
-from appliance.timing.suspicion import Alarm, Residual, Suspicion
+from appliance.timing.suspicion import SLOW_SIGMA_S, Alarm, Residual, Suspicion
 
 BLOCK_S = 600.0
 BLOCK_SLACK_S = 90.0
 NEAR_BLOCKS = 1
-FAR_BLOCKS = 5
+FAR_BLOCKS = 3
 FARTHEST_BLOCKS = 13
 BRIEF_S = 1800.0
 WHITE_FIRST_S = 30e-9
@@ -277,7 +277,7 @@ class Discipline:
         t_s, phase_s, heat_ks = block.means()
         step_s = t_s - self._epoch_s
         bank.advance(step_s, heat_ks - self._epoch_heat_ks)
-        bank.update(phase_s, self._white_var / block.count, step_s)
+        bank.update(phase_s, self._white_var / block.count + SLOW_SIGMA_S**2, step_s)
         self._set_epoch(t_s, heat_ks)
         self._rehearse()
 

@@ -20,10 +20,10 @@ REHEARSAL_SIGMAS = 6.0
 SLOW_SIGMA_S = 7e-9
 """What no averaging of minutes takes from a receiver's error."""
 
-LOOKS = (((1, 2, 3, 5), 5.7), ((5, 10), 5.0), ((5, 10), 5.0))
+LOOKS = (((1, 2, 3, 5), 5.0), ((1, 2, 3, 5, 10), 5.0), ((5, 10), 5.5))
 """Over how many minutes residuals are averaged, and by how many sigma the means may stand off.
 
-The first is of the latest outlook, the others of some forty minutes and two hours ago: those find
+The first is of the latest outlook, the others of some twenty minutes and two hours ago: those find
 what is slow enough to be followed.  By chance all this happens less than once in 10 unit-years.
 """
 

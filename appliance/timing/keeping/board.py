@@ -63,7 +63,6 @@ class Board:
             self._restart()
         self.phase = reading
         self.tie.take_line(reading.sequence, reading.raw_ns)
-        self._number_stamp()
         gps_ps = reading.gps_ps if Input.GPS in usable else None
         beidou_ps = reading.beidou_ps if Input.BEIDOU in usable else None
         self.line.push(reading.raw_ns, reading.sequence, [gps_ps, beidou_ps])
@@ -74,12 +73,12 @@ class Board:
         The host counts pulses in its own way, so `stamp.sequence` says nothing here.  While the
         board is silent the tie's own count goes on.
         """
-        self._stamp = stamp
+        self._number_stamp()
         if self.is_silent(stamp.raw_ns) and self.tie.is_set:
             number = self.tie.nearest(stamp.raw_ns)
             self.tie.take_stamp(number, stamp.raw_ns, stamp.uncertainty_ns)
         else:
-            self._number_stamp()
+            self._stamp = stamp
 
     def take_status(self, status: BoardStatus) -> None:
         """Take the oven's state and the counters."""
@@ -91,10 +90,14 @@ class Board:
 
     def pop(self, raw_ns: int) -> Sample | None:
         """Give the next sample that has served its quarantine."""
+        self._number_stamp()
         return self.line.pop(raw_ns)
 
     def _number_stamp(self) -> None:
-        """Bring the last stamp and the last line together, whichever came first."""
+        """Give the last stamp the number of the last line after it.
+
+        Not at the line itself: of two lines that a port delivers at once the later one is meant.
+        """
         stamp, phase = self._stamp, self.phase
         if stamp and phase and 0 <= phase.raw_ns - stamp.raw_ns < LINE_FOLLOWS_NS:
             self._stamp = None
