@@ -76,9 +76,10 @@ def decode_value_set(payload: bytes) -> tuple[int, dict[int, int]]:
     while position < len(payload):
         key = int.from_bytes(payload[position : position + _KEY.size], "little")
         start = position + _KEY.size
-        position = start + _SIZES.get(key >> 28, MAX_ITEMS * 16)
-        if position > len(payload) or len(items) == MAX_ITEMS:
+        size = _SIZES.get(key >> 28)
+        if size is None or start + size > len(payload) or len(items) == MAX_ITEMS:
             raise Garbled("CFG-VALSET is short, or has an unknown size or too many items")
+        position = start + size
         items[key] = int.from_bytes(payload[start:position], "little")
     return layers, items
 

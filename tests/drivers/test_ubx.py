@@ -146,3 +146,8 @@ def test_timing_mode_with_a_known_place_is_configured():
 def test_a_configuration_of_too_many_items_is_our_mistake():
     with pytest.raises(ValueError, match="65 items"):
         ubx_setup.value_set(dict.fromkeys(range(0x2000_0000, 0x2000_0041), 0))
+
+
+def test_a_key_of_no_known_size_is_garbled_however_long_the_payload():
+    with pytest.raises(Garbled):
+        ubx_setup.decode_value_set(bytes(4) + bytes(4) + bytes(2000))
