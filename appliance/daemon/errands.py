@@ -20,8 +20,8 @@ from twisted.logger import Logger
 from appliance.daemon.claim import Claim
 from appliance.daemon.places import Places
 from appliance.errors import Conflict
+from appliance.services.clock.ntp_clients import Address, NtpClient, Surroundings, split_server
 from appliance.services.messages import PROTOCOL_VERSION, Hello, OutsideReadings
-from appliance.services.ntp_clients import Address, NtpClient, Surroundings, split_server
 from appliance.services.reactor import DelayedCall
 from appliance.settings import Time
 from appliance.wire.ipc import FrameProtocol

@@ -8,10 +8,10 @@ from typing import Any
 
 import attrs
 
-from appliance.services.chrony_feed import ChronyFeed
-from appliance.services.disciplining import Output
-from appliance.services.following import LatestStatement
-from appliance.services.serial_outputs import USUAL_BAUD, serial_output
+from appliance.services.clock.chrony_feed import ChronyFeed
+from appliance.services.clock.disciplining import Output
+from appliance.services.clock.following import LatestStatement
+from appliance.services.clock.serial_outputs import USUAL_BAUD, serial_output
 from appliance.settings import Time
 from drivers.ntp.chrony_sock import ChronySockets
 from drivers.serial_line import LinePlace, SerialLine

@@ -16,7 +16,7 @@ from twisted.internet.protocol import DatagramProtocol
 
 from appliance.quantities import Provenance
 from appliance.services.clients import source_of
-from appliance.services.ntp_serving import is_leaping, serve
+from appliance.services.clock.ntp_serving import is_leaping, serve
 from appliance.services.reactor import Clock
 from appliance.timing.trusted import NoTime, TrustedTime
 from appliance.wire.addresses import pack_client

@@ -75,7 +75,7 @@ def test_programs_are_given_the_figures(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_no_history_is_said_in_words(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="no history of the clock in .* for the last 3 days"):
+    with pytest.raises(NotFound, match=r"no history of the clock in .* for the last 3 days"):
         plot(tmp_path)
 
 

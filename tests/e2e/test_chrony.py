@@ -16,10 +16,10 @@ from kit.ntp import refid_text
 from kit.polling import wait_until
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.chrony_feed import ChronyFeed
+from appliance.services.clock.chrony_feed import ChronyFeed
+from appliance.services.clock.following import carry_on
+from appliance.services.clock.ntp_serving import utc_ns
 from appliance.services.clocks import read_host_clock
-from appliance.services.following import carry_on
-from appliance.services.ntp_serving import utc_ns
 from appliance.store.time_page import TimePageReader
 from appliance.timing.keeping.config import Statement
 from appliance.timing.page import choose

@@ -10,10 +10,10 @@ from kit.clock import GOOD
 from kit.statements import RAW_NS, statement
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.chrony_feed import ChronyFeed, compare
+from appliance.services.clock.chrony_feed import ChronyFeed, compare
+from appliance.services.clock.following import LatestStatement
+from appliance.services.clock.ntp_serving import utc_ns
 from appliance.services.clocks import HostReading
-from appliance.services.following import LatestStatement
-from appliance.services.ntp_serving import utc_ns
 from appliance.timing.trusted import ClockState, Leap, NoTime, TrustedTime
 from drivers.ntp.chrony_sock import Tier
 

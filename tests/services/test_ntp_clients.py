@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kit.udp import UdpReactor
 
-from appliance.services.ntp_clients import NtpClient, Surroundings, split_server
+from appliance.services.clock.ntp_clients import NtpClient, Surroundings, split_server
 from drivers.api import LeapNotice, NtpSample, Reading
 from drivers.ntp import packet
 from drivers.ntp.responder import ServedTime, respond, respond_rate

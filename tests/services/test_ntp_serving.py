@@ -6,7 +6,13 @@ from kit.clock import GOOD, NOON, UTC_OFFSET_S
 from kit.clock import tai_ns as tai_of
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.ntp_serving import is_leaping, leap_notice, reference_id, serve, utc_ns
+from appliance.services.clock.ntp_serving import (
+    is_leaping,
+    leap_notice,
+    reference_id,
+    serve,
+    utc_ns,
+)
 from appliance.timing.trusted import MAY_ISSUE, ClockState, Leap, TrustedTime
 from drivers.api import LeapNotice
 

@@ -6,8 +6,8 @@ import attrs
 import msgspec
 import pytest
 
+from appliance.services.clock.outside import outside_readings
 from appliance.services.messages import OutsideReadings, TimeReport
-from appliance.services.outside import outside_readings
 from drivers.api import LeapNotice, NtpSample, Reading
 
 NOW_NS = 500 * 10**9

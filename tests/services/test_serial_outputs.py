@@ -12,8 +12,8 @@ from kit.statements import RAW_NS, statement
 from kit.tod import read_frame, read_time
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.following import LatestStatement
-from appliance.services.serial_outputs import (
+from appliance.services.clock.following import LatestStatement
+from appliance.services.clock.serial_outputs import (
     OutputKind,
     may_say,
     pulse_status,

@@ -3,7 +3,7 @@
 import msgspec
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.time_facts import status_facts
+from appliance.services.clock.time_facts import status_facts
 from appliance.timing.alarms import Alarm
 from appliance.timing.keeping.config import EnsembleStatus, SourceStatus
 from appliance.timing.keeping.states import Cause

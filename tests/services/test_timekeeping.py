@@ -11,14 +11,7 @@ from twisted.internet.task import Clock
 
 from appliance.errors import Fault
 from appliance.quantities import NS_PER_S, Provenance, Utc
-from appliance.services.clocks import (
-    HostReading,
-    KernelClock,
-    TimeReader,
-    read_host_clock,
-    read_kernel_clock,
-)
-from appliance.services.timekeeping import (
+from appliance.services.clock.timekeeping import (
     DEMO_GROWTH_E12,
     SYSTEM_GROWTH_E12,
     Judge,
@@ -26,6 +19,13 @@ from appliance.services.timekeeping import (
     TimePublisher,
     judge_demo,
     judge_system,
+)
+from appliance.services.clocks import (
+    HostReading,
+    KernelClock,
+    TimeReader,
+    read_host_clock,
+    read_kernel_clock,
 )
 from appliance.store.time_page import TimePageFile, TimePageReader
 from appliance.timing.page import VALIDITY_NS, PageSlot, choose

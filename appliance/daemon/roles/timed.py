@@ -17,7 +17,10 @@ from appliance.daemon.rack import Rack, open_rack, simulated_devices
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.errors import Conflict, Malformed
 from appliance.quantities import NS_PER_US
-from appliance.services.disciplining import DisciplinedClock
+from appliance.services.clock.disciplining import DisciplinedClock
+from appliance.services.clock.outside import outside_readings
+from appliance.services.clock.time_facts import status_facts
+from appliance.services.clock.timekeeping import TimePublisher, judge_demo, judge_system
 from appliance.services.messages import (
     PROTOCOL_VERSION,
     ConfirmTime,
@@ -26,10 +29,7 @@ from appliance.services.messages import (
     TimeQuestion,
     TimeReport,
 )
-from appliance.services.outside import outside_readings
 from appliance.services.reactor import ListeningPort
-from appliance.services.time_facts import status_facts
-from appliance.services.timekeeping import TimePublisher, judge_demo, judge_system
 from appliance.settings import Time, TimeDevice
 from appliance.store.files import write_durably
 from appliance.store.history import HistoryWriter

@@ -12,8 +12,8 @@ from typing import Literal
 from twisted.logger import Logger
 
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.following import LatestStatement
-from appliance.services.ntp_serving import STEERED, leap_notice
+from appliance.services.clock.following import LatestStatement
+from appliance.services.clock.ntp_serving import STEERED, leap_notice
 from appliance.services.reactor import Clock
 from appliance.timing.civil import civil_time
 from appliance.timing.trusted import MAY_ISSUE, NoTime, TrustedTime

@@ -12,9 +12,9 @@ from typing import Protocol
 import attrs
 
 from appliance.quantities import Provenance
+from appliance.services.clock.following import carry_on
+from appliance.services.clock.ntp_serving import STEERED, is_leaping, leap_notice, utc_ns
 from appliance.services.clocks import HostReading, read_host_clock
-from appliance.services.following import carry_on
-from appliance.services.ntp_serving import STEERED, is_leaping, leap_notice, utc_ns
 from appliance.timing.keeping.config import Statement
 from appliance.timing.trusted import MAY_ISSUE, NoTime, TrustedTime
 from drivers.api import LeapNotice
