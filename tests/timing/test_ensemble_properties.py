@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kit.skies import SATELLITES, Sky
 
@@ -99,6 +99,7 @@ FAULTS: list[Callable[[Sky], None]] = [
         st.tuples(st.sampled_from(FAULTS), st.integers(1, 200)), min_size=1, max_size=8
     ),
 )
+@example(learned=1400, script=[(drop_stamps, 16), (silence_board, 44), (mend, 1)])
 def test_a_learned_clock_stays_within_its_bound_through_any_faults(learned, script):
     sky = Sky()
     sky.run(learned)

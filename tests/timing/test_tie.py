@@ -191,3 +191,16 @@ def test_a_map_whose_rate_is_wrong_is_given_up_after_a_while():
     for sequence in range(40, 60):
         tie.take_stamp(sequence, sequence * NS_PER_S + 7 * NS_PER_S // 10, 5_000)
     assert tie.uncertainty_ns(59 * NS_PER_S + 7 * NS_PER_S // 10) < 20_000
+
+
+def test_lines_in_place_of_stamps_leave_the_learnt_rate_alone():
+    tie = PulseTie()
+    for sequence in range(200):
+        tie.take_stamp(sequence, pulse_ns(sequence), 5_000)
+    period_ns = tie.period_ns
+    for sequence in range(206, 240):
+        tie.take_line(sequence, pulse_ns(sequence) + LINE_DELAY_NS + 3_000_000)
+    for sequence in range(240, 243):
+        tie.take_stamp(sequence, pulse_ns(sequence), 5_000)
+        assert abs(tie.period_ns - period_ns) < 200
+        assert tie.uncertainty_ns(pulse_ns(sequence)) < 12_000

@@ -22,6 +22,7 @@ STAMP_LIFE_PULSES = 5
 """Lines do not move the tie while pulses were stamped so recently."""
 
 MUCH_FINER = 10
+UNKNOWN_NS = NS_PER_S
 DEFAULT_WANDER_PPM = 1.0
 LEAST_WANDER_PPM = 0.05
 WANDER_FACTOR = 5.0
@@ -59,6 +60,7 @@ class PulseTie:
         self._pulses = 0
         self._suspect_ns: list[float] = []
         self._strange_run = 0
+        self._rate_from_ns = UNKNOWN_NS
         self._stamped = -STAMP_LIFE_PULSES - 1
         self._checked: tuple[int, float] = (0, 0.0)
         self._wander_ppm = 0.0
@@ -127,7 +129,8 @@ class PulseTie:
         if uncertainty_ns * MUCH_FINER < self._uncertainty_ns:
             # Stamps after lines: a fit through both would be as coarse as the lines for long.
             self._anchor(sequence, raw_ns, uncertainty_ns)
-            self.period_ns = float(NS_PER_S)
+            if uncertainty_ns * MUCH_FINER < self._rate_from_ns:
+                self._forget_rate()
             return
         self._suspect_ns.clear()
         self._strange_run = 0
@@ -143,8 +146,10 @@ class PulseTie:
             # Across a gap the pulse knows better than the map that was carried there.
             position_gain, rate_gain = 1.0, 0.5
         self.raw_ns += round(skipped * self.period_ns + position_gain * off_ns)
-        period_ns = self.period_ns + rate_gain * off_ns / skipped
-        self.period_ns = max(NS_PER_S - MOST_RATE_NS, min(NS_PER_S + MOST_RATE_NS, period_ns))
+        if uncertainty_ns <= MUCH_FINER * self._rate_from_ns:
+            period_ns = self.period_ns + rate_gain * off_ns / skipped
+            self.period_ns = max(NS_PER_S - MOST_RATE_NS, min(NS_PER_S + MOST_RATE_NS, period_ns))
+            self._rate_from_ns = min(self._rate_from_ns, uncertainty_ns)
         self.sequence = sequence
         self._spread_ns += 0.1 * (abs(off_ns) - self._spread_ns)
         self._left_ns = abs(off_ns) * (1 - position_gain)
@@ -177,7 +182,12 @@ class PulseTie:
         elif self._strange_run >= SUSPECTS_TO_FORGET:
             self.tears += 1
             self._anchor(sequence, raw_ns, uncertainty_ns)
-            self.period_ns = float(NS_PER_S)
+            self._forget_rate()
+
+    def _forget_rate(self) -> None:
+        """Learn the rate anew; until a second pulse nothing can be told."""
+        self.period_ns = float(NS_PER_S)
+        self._rate_from_ns, self._pulses, self._checks = UNKNOWN_NS, 1, 0
 
     def _anchor(self, sequence: int, raw_ns: int, uncertainty_ns: int) -> None:
         self.sequence, self.raw_ns = sequence, raw_ns
