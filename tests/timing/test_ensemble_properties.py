@@ -92,12 +92,21 @@ FAULTS: list[Callable[[Sky], None]] = [
 ]
 
 
+def is_knowable(script: list[tuple[Callable[[Sky], None], int]]) -> bool:
+    """Tell whether a witness is left: all satellites may lie, or the oscillator be lost, not both.
+
+    A step of 20 us is less than the raw clock may wander, so nothing could tell it then.
+    """
+    faults = {fault for fault, _ in script}
+    return step_both not in faults or not faults & {restart_board, cool_oven}
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     learned=st.sampled_from([1400, 2000]),
     script=st.lists(
         st.tuples(st.sampled_from(FAULTS), st.integers(1, 200)), min_size=1, max_size=8
-    ),
+    ).filter(is_knowable),
 )
 @example(learned=1400, script=[(drop_stamps, 16), (silence_board, 44), (mend, 1)])
 def test_a_learned_clock_stays_within_its_bound_through_any_faults(learned, script):
