@@ -1,13 +1,14 @@
 """The log of offsets: a line a minute of what the clock said of itself, one CSV file a UTC day.
 
 It is what `shiyin time plot` draws and what a national time laboratory asks for.  Files older than
-KEPT_DAYS are removed.  A line that is torn or foreign is passed over by the reader.
+KEPT_DAYS are removed.  A line that is torn or foreign is passed over by the reader; what a
+crash or a full disk tore is cut off before the next line.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -20,7 +21,7 @@ from appliance.timing.trusted import ClockState
 
 SPACING_S = 60
 KEPT_DAYS = 400
-_LONGEST_LINE = 512
+_LONGEST_LINE = 8192  # 16 servers of long names may agree
 COLUMNS = (
     "utc",
     "tai_s",
@@ -31,6 +32,8 @@ COLUMNS = (
     "fresh_offset_ns",
     "bound_ns",
     "rate_e12",
+    "temperature_mk",
+    "agreeing",
     "alarms",
 )
 
@@ -40,7 +43,8 @@ class HistoryRow:
     """A minute of the clock.
 
     `offset_ns` is the oscillator's reading less TAI, `fresh_offset_ns` what the reference says less
-    what is told; None where there is none.
+    what is told, `temperature_mk` the oscillator case's; None where there is none.  `agreeing`
+    are the failure domains that voted for the time.
     """
 
     utc_s: int
@@ -52,6 +56,8 @@ class HistoryRow:
     fresh_offset_ns: int | None
     bound_ns: int
     rate_e12: int
+    temperature_mk: int | None
+    agreeing: tuple[str, ...]
     alarms: tuple[str, ...]
 
 
@@ -84,27 +90,41 @@ class HistoryWriter:
         if not path.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._remove_old(path.name, utc_s)
-            path.write_text(",".join(COLUMNS) + "\n", "ascii")
         values = (
             Utc(utc_s * 1_000_000).isoformat(),
             tai_s,
             statement.state.name,
             status.cause.name if status.cause else "",
             statement.provenance.name,
-            "" if status.offset_ns is None else status.offset_ns,
-            "" if status.fresh_offset_ns is None else status.fresh_offset_ns,
+            _text(status.offset_ns),
+            _text(status.fresh_offset_ns),
             statement.bound_ns,
             statement.rate_e12,
+            _text(status.temperature_mk),
+            " ".join(sorted(status.agreeing)),
             " ".join(sorted(alarm.name for alarm in status.alarms)),
         )
-        with path.open("a", encoding="ascii") as file:
-            file.write(",".join(map(str, values)) + "\n")
+        _append(path, ",".join(map(str, values)).encode("ascii", "replace") + b"\n")
 
     def _remove_old(self, today: str, utc_s: int) -> None:
         oldest = Utc((utc_s - KEPT_DAYS * SECONDS_PER_DAY) * 1_000_000).isoformat()[:10]
         for path in self._folder.glob("????-??-??.csv"):
             if path.stem < oldest and path.name != today:
                 path.unlink(missing_ok=True)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Add a line to a file that begins with the names of the columns; a torn end is cut off."""
+    with path.open("a+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LONGEST_LINE))
+        tail = file.read()
+        torn = len(tail) - (tail.rfind(b"\n") + 1)
+        if torn:
+            file.truncate(size - torn)
+        if size == torn:
+            file.write(",".join(COLUMNS).encode() + b"\n")
+        file.write(line)
 
 
 def read_history(folder: Path, since_utc_s: int) -> list[HistoryRow]:
@@ -119,14 +139,15 @@ def read_history(folder: Path, since_utc_s: int) -> list[HistoryRow]:
 
 def _rows(path: Path) -> Iterator[HistoryRow]:
     with path.open("r", encoding="ascii", errors="replace", newline="") as file:
-        whole = (line for line in file if line.endswith("\n") and len(line) <= _LONGEST_LINE)
-        for fields in csv.DictReader(whole, COLUMNS, restkey="more"):
-            row = _row(fields)
-            if row is not None:
-                yield row
+        for line in file:
+            values = line.removesuffix("\n").split(",")
+            if line.endswith("\n") and len(line) <= _LONGEST_LINE and len(values) == len(COLUMNS):
+                row = _row(dict(zip(COLUMNS, values, strict=True)))
+                if row is not None:
+                    yield row
 
 
-def _row(fields: dict[str, str]) -> HistoryRow | None:
+def _row(fields: Mapping[str, str]) -> HistoryRow | None:
     try:
         tai_s = int(fields["tai_s"])
         stamp = fields["utc"].encode()
@@ -141,10 +162,16 @@ def _row(fields: dict[str, str]) -> HistoryRow | None:
             fresh_offset_ns=_number(fields["fresh_offset_ns"]),
             bound_ns=int(fields["bound_ns"]),
             rate_e12=int(fields["rate_e12"]),
+            temperature_mk=_number(fields["temperature_mk"]),
+            agreeing=tuple(fields["agreeing"].split()),
             alarms=tuple(fields["alarms"].split()),
         )
-    except (KeyError, ValueError, TypeError, AttributeError, Malformed):
+    except (KeyError, ValueError, Malformed):
         return None
+
+
+def _text(number: int | None) -> str:
+    return "" if number is None else str(number)
 
 
 def _number(text: str) -> int | None:

@@ -22,7 +22,7 @@ def write_history(state: Path, day: str = DAY, provenance: str = "HARDWARE") -> 
     for minute in range(120):
         stamp = f"{day}T{minute // 60:02d}:{minute % 60:02d}:00.000000Z"
         offset = minute % 7 - 3
-        lines.append(f"{stamp},{minute},READY,,{provenance},{minute * 2},{offset},10000,5,")
+        lines.append(f"{stamp},{minute},READY,,{provenance},{minute * 2},{offset},10000,5,,,")
     (folder / f"{day}.csv").write_text("\n".join(lines) + "\n")
 
 

@@ -6,9 +6,11 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kit.logs import logged
+from twisted.logger import LogLevel
 
 from appliance.quantities import NS_PER_S, SECONDS_PER_DAY, Provenance
-from appliance.store.history import KEPT_DAYS, HistoryRow, HistoryWriter, read_history
+from appliance.store.history import COLUMNS, KEPT_DAYS, HistoryRow, HistoryWriter, read_history
 from appliance.timing.alarms import Alarm
 from appliance.timing.keeping.config import EnsembleStatus, Statement
 from appliance.timing.keeping.states import Cause
@@ -36,10 +38,11 @@ STATUS = EnsembleStatus(
     bound_ns=15_000,
     learned_s=0.0,
     sources=(),
-    agreeing=frozenset(),
+    agreeing=frozenset({"oscillator", "gnss"}),
     dissenting=frozenset(),
     vanished=(),
     alarms=frozenset({Alarm.REFERENCE_LOST, Alarm.ANTENNA}),
+    temperature_mk=313_150,
 )
 
 
@@ -69,6 +72,8 @@ def test_a_minute_is_written_once_and_read_again(tmp_path: Path) -> None:
         fresh_offset_ns=None,
         bound_ns=15_000,
         rate_e12=-12,
+        temperature_mk=313_150,
+        agreeing=("gnss", "oscillator"),
         alarms=("ANTENNA", "REFERENCE_LOST"),
     )
 
@@ -94,8 +99,39 @@ def test_a_torn_last_line_and_foreign_ones_are_passed_over(tmp_path: Path) -> No
     written(tmp_path, 0, 60)
     (path,) = tmp_path.iterdir()
     whole = path.read_text("ascii")
-    path.write_text("nonsense\n" + whole + whole.splitlines()[1][:40], "ascii")
+    path.write_text('nonsense\n"\n' + whole + whole.splitlines()[1][:40], "ascii")
     assert len(read_history(tmp_path, 0)) == 2
+
+
+def test_a_line_torn_by_a_full_disk_costs_no_other(tmp_path: Path) -> None:
+    written(tmp_path, 0)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-20])
+    assert read_history(tmp_path, 0) == []
+    written(tmp_path, 60)
+    assert [row.tai_s for row in read_history(tmp_path, 0)] == [TAI_S + 60]
+
+
+def test_a_file_that_the_disk_left_empty_is_begun_again(tmp_path: Path) -> None:
+    written(tmp_path, 0)
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    for remains in (b"", whole[:7]):
+        path.write_bytes(remains)
+        written(tmp_path, 0)
+        assert path.read_bytes() == whole
+
+
+def test_a_file_begins_with_the_names_of_its_columns(tmp_path: Path) -> None:
+    written(tmp_path, 0, 60)
+    (path,) = tmp_path.iterdir()
+    lines = path.read_text("ascii").splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert lines[1] == (
+        "2027-01-15T08:00:00.000000Z,1800000037,HOLDOVER,LOST,SIMULATED,"
+        "-700,,15000,-12,313150,gnss oscillator,ANTENNA REFERENCE_LOST"
+    )
+    assert len(lines) == 3
 
 
 def test_a_clock_without_a_time_writes_nothing(tmp_path: Path) -> None:
@@ -106,7 +142,9 @@ def test_a_clock_without_a_time_writes_nothing(tmp_path: Path) -> None:
 def test_a_disk_that_fails_does_not_stop_the_clock(tmp_path: Path) -> None:
     blocked = tmp_path / "history"
     blocked.write_text("in the way")
-    written(blocked, 0)
+    with logged(LogLevel.error) as events:
+        written(blocked, *range(60))
+    assert len(events) == 2  # TAI_S lies within a minute
     assert blocked.read_text() == "in the way"
 
 

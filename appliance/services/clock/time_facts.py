@@ -17,6 +17,7 @@ def status_facts(status: EnsembleStatus, raw_ns: int) -> dict[str, object]:
         "reference_minus_told_ns": status.fresh_offset_ns,
         "bound_us": _up(status.bound_ns),
         "learned_h": round(status.learned_s / 3600, 2),
+        "temperature_mk": status.temperature_mk,
         "sources": [
             {
                 "name": source.name,

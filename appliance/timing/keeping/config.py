@@ -76,7 +76,10 @@ class SourceStatus:
 
 @attrs.frozen
 class EnsembleStatus:
-    """Everything an operator may see; `vanished` is (hours, bound in ns) without satellites."""
+    """Everything an operator may see; `vanished` is (hours, bound in ns) without satellites.
+
+    `temperature_mk` is the oscillator case's, in millikelvin.
+    """
 
     state: ClockState
     cause: Cause | None
@@ -91,6 +94,7 @@ class EnsembleStatus:
     vanished: tuple[tuple[int, int], ...]
     alarms: frozenset[Alarm]
     fresh_offset_ns: int | None = None
+    temperature_mk: int | None = None
 
 
 @attrs.frozen

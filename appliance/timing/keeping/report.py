@@ -56,6 +56,7 @@ def report(
         vanished=_vanished(keeper, raw_ns),
         alarms=frozenset(raised) | find_alarms(keeper, standing, raw_ns),
         fresh_offset_ns=fresh.tai_ns - found.tai_ns if fresh and found else None,
+        temperature_mk=keeper.board.status.case_mk if keeper.board.status else None,
     )
 
 
