@@ -228,6 +228,13 @@ def sample(source: str, raw_ns: int) -> NtpSample:
     )
 
 
+def test_a_server_that_says_it_is_simulated_cannot_spoil_a_clock_of_hardware():
+    box = Box().locked()
+    word = attrs.evolve(sample("ntp-a", box.sky.raw_ns), is_simulated=True)
+    box.take(word)
+    assert isinstance(box.stamp(), Prepared)
+
+
 # --- the page -------------------------------------------------------------------------------------
 
 

@@ -90,8 +90,14 @@ class Keeper:
             self._restore(restored)
 
     def take(self, reading: Reading) -> None:
-        """Take any reading; a simulated one taints for good."""
+        """Take any reading; a simulated one taints for good.
+
+        But a sample of network time is a stranger's word: one that says it is simulated is dropped
+        by a clock whose devices are not, for else any server could spoil it.
+        """
         if not isinstance(reading, DeviceChange) and reading.is_simulated:
+            if isinstance(reading, NtpSample) and not self.is_simulated:
+                return
             self.is_simulated = True
         self._takers[type(reading)](reading)
 
