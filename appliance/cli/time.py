@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from appliance.cli import time_plot
 from appliance.cli.context import Context, Exit, common_options
+from appliance.cli.time_text import render
 from appliance.daemon.places import Places, read_boot_id
 from appliance.errors import Unavailable
 from appliance.services.clocks import TimeReader
@@ -49,10 +50,15 @@ def _show(context: Context, _chosen: argparse.Namespace) -> Exit:
 
 def _confirm(context: Context, _chosen: argparse.Namespace) -> Exit:
     facts = ask_clock(context, ConfirmTime())
-    is_taken = facts.get("confirmed") is True
-    context.show(
-        {"confirmed": is_taken, "reason": facts.get("reason"), "state": facts.get("state")}
-    )
+    is_taken, reason = facts.get("confirmed") is True, facts.get("reason")
+    if not is_taken and reason is None:
+        reason = "this clock has no satellites to confirm"
+    if context.is_json:
+        context.show({"confirmed": is_taken, "reason": reason, "state": facts.get("state")})
+    elif is_taken:
+        print(f"confirmed 已确认; the clock is {facts['state']}")
+    else:
+        print(f"not taken 未接受: {reason}")
     return Exit.OK if is_taken else Exit.REFUSED
 
 
@@ -86,57 +92,3 @@ def ask_clock(context: Context, question: Frame) -> dict[str, Any]:
 
 def _told(context: Context) -> TrustedTime | NoTime:
     return TimeReader(Places(context.state).time_page, boot_id=read_boot_id()).read()
-
-
-def render(facts: Mapping[str, Any]) -> list[str]:
-    """Lay the facts out for a person, in English and Chinese."""
-    told = facts["time"]
-    lines = []
-    if facts.get("provenance", told.get("provenance")) == "SIMULATED":
-        lines += ["*** SIMULATED TIME 模拟时间 ***", ""]
-    if "utc" in told:
-        lines += [
-            f"UTC                {told['utc']}",
-            f"Beijing 北京时间   {told['beijing']}",
-            f"bound 误差界       +-{told['bound_us']} us",
-            f"leap 闰秒          {told['leap']}, TAI - UTC = {told['tai_minus_utc_s']} s",
-        ]
-    else:
-        lines.append(f"no time 无可用时间: {told['reason']}")
-    if "state" not in facts:
-        return [*lines, f"source 时间来源    {facts['source']} (no devices 无设备)"]
-    cause = f" ({facts['cause']})" if facts["cause"] else ""
-    lines.append(f"state 状态         {facts['state']}{cause}, for {facts['since_s']} s")
-    if facts["offset_ns"] is not None:
-        lines.append(
-            f"oscillator 晶振    {facts['offset_ns']} ns off, {facts['learned_h']} h learnt"
-        )
-    lines += ["", "sources 时间源", *_sources(facts["sources"])]
-    votes = facts["votes"]
-    lines.append(f"votes 表决         for 赞成: {_names(votes['agreeing'])}; ")
-    lines[-1] += f"against 反对: {_names(votes['dissenting'])}"
-    if facts["if_satellites_vanished_now"]:
-        lines += ["", "if satellites vanished now 如现在失去卫星"]
-        lines += [
-            f"  after {row['hours']:>2} h  +-{row['bound_us']} us"
-            for row in facts["if_satellites_vanished_now"]
-        ]
-    if facts["alarms"]:
-        lines += ["", "alarms 告警"]
-        lines += [f"  {each['english']} / {each['chinese']}" for each in facts["alarms"]]
-    return lines
-
-
-def _sources(sources: Sequence[Mapping[str, Any]]) -> list[str]:
-    if not sources:
-        return ["  none 无"]
-    rows = []
-    for source in sources:
-        use = "used 使用" if source["is_used"] else "not used 未用"
-        detail = f"  {source['detail']}" if source["detail"] else ""
-        rows.append(f"  {source['name']:<12} {source['domain']:<16} {use}{detail}")
-    return rows
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names) or "-"

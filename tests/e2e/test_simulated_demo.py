@@ -16,7 +16,8 @@ from kit.box import SETTINGS, Box, running_box
 from kit.polling import wait_until
 from kit.tsp_client import make_query, post_query, read_reply, token_of, tst_info
 
-from appliance.quantities import NS_PER_S, NS_PER_US, Utc
+from appliance.quantities import NS_PER_S, NS_PER_US, Provenance, Utc
+from appliance.store.history import read_history
 
 pytestmark = pytest.mark.e2e
 
@@ -107,6 +108,13 @@ def test_the_operator_sees_sources_and_votes(box: Box) -> None:
     assert {"gnss-a", "gnss-b"} <= used
     assert facts["votes"]["dissenting"] == []
     assert all(row["bound_us"] >= 10 for row in facts["if_satellites_vanished_now"])
+
+
+def test_the_history_of_the_clock_is_kept_from_its_first_second(box: Box) -> None:
+    folder = box.state / "timed" / "history"
+    rows = wait_until(lambda: read_history(folder, 0), guard_s=GUARD_S, what="a line of history")
+    assert {row.provenance for row in rows} == {Provenance.SIMULATED}
+    assert shiyin(box, "time", "plot").returncode == 0
 
 
 def test_the_operator_reads_the_time_in_two_languages(box: Box) -> None:
