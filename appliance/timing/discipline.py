@@ -42,6 +42,7 @@ SEVERAL = 3.0
 CLASS_RULES_S = 2 * DAY_S
 CLASS_MARGIN = 2.5
 CLASS_AGEING_PER_S = 1.5e-9 / DAY_S
+YOUNG_DOUBT = 0.5
 
 
 @attrs.frozen
@@ -255,13 +256,18 @@ class Discipline:
 
     def _look(self, outlook: Outlook, t_s: float, phase_s: float) -> Residual:
         """Compare a phase with what was foretold of it, or is now when that has expired."""
+        doubt = self._young_doubt()
         if t_s - outlook.t_s > outlook.horizon_s:
             forecast = self.forecast(t_s, None)
-            return Residual(phase_s - forecast.phase_s, forecast.sigma_s)
+            return Residual(phase_s - forecast.phase_s, doubt * forecast.sigma_s)
         heat_ks = self._oven.heat_ks - outlook.heat_ks
         early_s = outlook.t_s + outlook.horizon_s - t_s
         expected_s = outlook.moments.mean_s(heat_ks) - outlook.freq * early_s
-        return Residual(phase_s - expected_s, _sigma(outlook.moments.variance(heat_ks)))
+        return Residual(phase_s - expected_s, doubt * _sigma(outlook.moments.variance(heat_ks)))
+
+    def _young_doubt(self) -> float:
+        """Widen what is held against the reference before the levels of noise are told apart."""
+        return 1.0 + YOUNG_DOUBT * max(0.0, 1.0 - self.learned_s / CLASS_RULES_S)
 
     def _learn_white(self, change_s: float, expected_var: float) -> None:
         half = 0.5 * change_s * change_s

@@ -108,6 +108,17 @@ def test_a_step_of_the_reference_is_found_out_at_once_and_not_followed(pull_s):
     assert unit.error_and_bound_s()[0] < 100e-9
 
 
+def test_a_unit_that_has_learned_little_is_slower_to_suspect():
+    octets, t_s = learned()
+    old, young = Discipline.restore(octets), Discipline.restore(octets)
+    young.learned_s = 0.0
+    pulled_s = old.forecast(t_s + STEP_S, None).phase_s + 160e-9
+    for discipline in (old, young):
+        discipline.measure(t_s + STEP_S, pulled_s, None)
+    assert old.detect() is not None
+    assert young.detect() is None
+
+
 def test_an_accepted_reference_is_followed_again_and_learned_anew():
     unit = Unit(Grade.TYPICAL, 7)
     unit.run(2 * DAY)
