@@ -25,8 +25,6 @@ from appliance.timing.bank import OscillatorClass
 from drivers.simulated.truth import Grade
 
 PROGRESS_EACH_S = 10.0
-DAYS_PER_CLEAN_RUN = 50.0
-DAYS_PER_YEAR = 365.25
 ADEV_RUNS = 4
 DEFAULT_RUNS = 100
 DEFAULT_LOCK_DAYS = 5.0
@@ -57,8 +55,6 @@ def make_parser() -> argparse.ArgumentParser:
     )
     stresses = "; ".join(f"{name}: {text}" for name, text in trials.STRESSES.items())
     kinds.add_argument("--stress", choices=trials.STRESSES, help=stresses)
-    kinds.add_argument("--spoof", action="store_true", help="pull the reference away, and see")
-    kinds.add_argument("--clean-years", type=_days, metavar="N", help="count false alarms")
     return parser
 
 
@@ -66,26 +62,16 @@ def main(arguments: Sequence[str]) -> int:
     """Make the report.  The exit code is 3 when a file cannot be read."""
     chosen = make_parser().parse_args(arguments)
     try:
-        report, table = _report(chosen)
+        report = _recorded(chosen) if chosen.log or chosen.truth else _simulated(chosen)
     except (Malformed, OSError) as error:
         print(f"holdover_report: {error}", file=sys.stderr)
         return 3
-    print(json.dumps(report, indent=2) if chosen.json else table(report))
+    print(json.dumps(report, indent=2) if chosen.json else figures.table_of(report))
     return 0
 
 
-def _report(chosen: argparse.Namespace) -> tuple[Report, Callable[[Report], str]]:
-    if chosen.spoof:
-        return _spoof(chosen), figures.table_of_attacks
-    if chosen.clean_years is not None:
-        return _clean(chosen), _table_of_clean
-    if chosen.log or chosen.truth:
-        return _recorded(chosen), figures.table_of
-    return _simulated(chosen), figures.table_of
-
-
 def _simulated(chosen: argparse.Namespace) -> Report:
-    tasks = _trials(chosen, chosen.runs, chosen.lock_days)
+    tasks = _trials(chosen)
     outcomes = in_parallel(trials.run_trial, tasks, "runs")
     adevs = in_parallel(trials.adev_1s, tasks[:ADEV_RUNS], "ADEV runs")
     what = f"{chosen.grade}, {chosen.lock_days:g} days' lock, then 72 h without satellites"
@@ -128,45 +114,6 @@ def _lock_days(unit: list[Minute]) -> float:
     return sum(one.measured_s is not None for one in unit) * step_s / DAY_S
 
 
-def _spoof(chosen: argparse.Namespace) -> Report:
-    base = _trials(chosen, chosen.runs, chosen.lock_days)
-    kinds = figures.attack_kinds()
-    tasks = [
-        trials.Attack(trial=trial, ramp=ramp, step_s=step_s)
-        for ramp, step_s in kinds
-        for trial in base
-    ]
-    seen = in_parallel(trials.run_attack, tasks, "attacks")
-    by_kind = [
-        (ramp, step_s, seen[index * len(base) : (index + 1) * len(base)])
-        for index, (ramp, step_s) in enumerate(kinds)
-    ]
-    what = f"{chosen.grade}, {chosen.lock_days:g} days' lock, then the reference is pulled away"
-    return {**_head(chosen, what), **figures.report_of_attacks(by_kind)}
-
-
-def _clean(chosen: argparse.Namespace) -> Report:
-    runs = max(1, round(chosen.clean_years * DAYS_PER_YEAR / DAYS_PER_CLEAN_RUN))
-    tasks = _trials(chosen, runs, DAYS_PER_CLEAN_RUN)
-    alarms = sum(in_parallel(trials.count_false_alarms, tasks, "runs"))
-    years = runs * DAYS_PER_CLEAN_RUN / DAYS_PER_YEAR
-    return {
-        **_head(chosen, f"{chosen.grade}, clean, {DAYS_PER_CLEAN_RUN:g} days a run"),
-        "runs": runs,
-        "unit_years": round(years, 2),
-        "false_alarms": alarms,
-        # With none seen, three is the 95 % limit of a Poisson count.
-        "false_alarms_per_year_below": round(3.0 / years, 3) if not alarms else None,
-    }
-
-
-def _table_of_clean(report: Report) -> str:
-    return (
-        f"{report['subject']}; {str(report['provenance']).upper()}\n"
-        f"  {report['false_alarms']} false alarms in {report['unit_years']} unit-years"
-    )
-
-
 def _head(chosen: argparse.Namespace, subject: str) -> Report:
     return {
         "subject": subject,
@@ -177,16 +124,16 @@ def _head(chosen: argparse.Namespace, subject: str) -> Report:
     }
 
 
-def _trials(chosen: argparse.Namespace, runs: int, lock_days: float) -> list[trials.Trial]:
+def _trials(chosen: argparse.Namespace) -> list[trials.Trial]:
     return [
         trials.Trial(
             grade=Grade(chosen.grade),
             seed=seed,
-            lock_days=lock_days,
+            lock_days=chosen.lock_days,
             prior=OscillatorClass[chosen.prior.upper()],
             stress=chosen.stress,
         )
-        for seed in range(chosen.seed, chosen.seed + runs)
+        for seed in range(chosen.seed, chosen.seed + chosen.runs)
     ]
 
 

@@ -10,7 +10,6 @@ from typing import cast
 from benches.figures import Report, percentile
 
 from holdover.replay import HOUR_S, SHOWN_S, Held, Outcome
-from holdover.trials import RAMPS, STEPS_S, Detection
 
 US_PER_S = 1e6
 NS_PER_S = 1e9
@@ -90,48 +89,6 @@ def table_of(report: Report) -> str:
     lines += [
         f"  {row['hours']:>3} h        {_shown(row['count']):>20}{_shown(row['rms_ratio']):>20}"
         for row in _rows(report, "rehearsals")
-    ]
-    return "\n".join(lines)
-
-
-def report_of_attacks(found: Sequence[tuple[float, float, Sequence[Detection]]]) -> Report:
-    """Sum up attacks: ramp, step, and what came of them in each run."""
-    return {
-        "attacks": [
-            {
-                "ramp": ramp,
-                "step_ns": step_s * NS_PER_S,
-                "runs": len(seen),
-                "detected": sum(one.after_s is not None for one in seen),
-                "after_min_median": _median(
-                    one.after_s / 60.0 for one in seen if one.after_s is not None
-                ),
-                "after_min_max": max(
-                    (one.after_s / 60.0 for one in seen if one.after_s is not None), default=None
-                ),
-                "induced_us_median": _rounded(_median(one.induced_s * US_PER_S for one in seen)),
-                "induced_us_max": _rounded(max(one.induced_s * US_PER_S for one in seen)),
-            }
-            for ramp, step_s, seen in found
-        ]
-    }
-
-
-def attack_kinds() -> list[tuple[float, float]]:
-    """Give the attacks of the report: ramp and step."""
-    return [(ramp, 0.0) for ramp in RAMPS] + [(0.0, step_s) for step_s in STEPS_S]
-
-
-def table_of_attacks(report: Report) -> str:
-    """Write a report of attacks as a table."""
-    title = f"{report['subject']}; {str(report['provenance']).upper()}"
-    head = f"  {'ramp':>8}{'step ns':>9}{'seen':>12}{'median min':>12}{'max min':>9}"
-    lines = [title, f"{head}{'induced us, median':>20}{'max':>8}"]
-    lines += [
-        f"  {row['ramp']:>8.0e}{row['step_ns']:>9.0f}{row['detected']:>7}/{row['runs']:<4}"
-        f"{_shown(row['after_min_median']):>12}{_shown(row['after_min_max']):>9}"
-        f"{_shown(row['induced_us_median']):>20}{_shown(row['induced_us_max']):>8}"
-        for row in _rows(report, "attacks")
     ]
     return "\n".join(lines)
 

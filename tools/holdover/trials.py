@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import attrs
 
 from appliance.timing.bank import OscillatorClass
-from appliance.timing.discipline import Discipline
 from drivers.simulated.truth import (
     FIGURES,
     CaseTemperature,
@@ -33,8 +32,6 @@ STRESSES = {
     "retrace": "a power cut of the oscillator a day before the satellites go",
     "airflow": "6 K back and forth every two hours in the holdover",
 }
-RAMPS = (1e-7, 1e-8, 1e-9, 3e-10, 1e-10, 3e-11)
-STEPS_S = (200e-9, 500e-9, 1e-6)
 JUMPS_AT_S = {"double-jump": (-DAY_S, 12 * HOUR_S), "blind-jumps": (12 * HOUR_S, DAY_S)}
 JUMP_FREQS = {"double-jump": 5e-11, "blind-jumps": 1e-10}
 
@@ -128,51 +125,3 @@ def adev_of_freqs(freqs: list[float]) -> float:
     """Give the Allan deviation at the spacing of these mean frequencies."""
     squares = sum((later - sooner) ** 2 for sooner, later in itertools.pairwise(freqs))
     return math.sqrt(squares / (2 * (len(freqs) - 1)))
-
-
-@attrs.frozen(kw_only=True)
-class Attack:
-    """A trial whose reference is pulled away after the lock, by a step and a rate."""
-
-    trial: Trial
-    ramp: float = 0.0
-    step_s: float = 0.0
-
-
-@attrs.frozen
-class Detection:
-    """How an attack was seen: after how long, by what, and how far it had moved our clock."""
-
-    after_s: float | None
-    evidence: str
-    induced_s: float
-
-
-def run_attack(attack: Attack) -> Detection:
-    """Pull the reference away for a day at most, beside a discipline that is left alone."""
-    trial = attrs.evolve(attack.trial, lock_days=attack.trial.lock_days + 1.0)
-    start_s = attack.trial.lock_days * DAY_S
-    victim, witness = Discipline(trial.prior), Discipline(trial.prior)
-    for minute in World(trial).minutes(0.0):
-        assert minute.measured_s is not None
-        if minute.t_s <= start_s:
-            victim.measure(minute.t_s, minute.measured_s, minute.temp_k)
-            continue
-        if minute.t_s == start_s + STEP_S:
-            witness = Discipline.restore(victim.snapshot())
-            victim = Discipline.restore(victim.snapshot())
-        # A minute's mean of a ramp is the ramp in the middle of the minute.
-        pulled_s = attack.step_s + attack.ramp * (minute.t_s - start_s - STEP_S / 2)
-        victim.measure(minute.t_s, minute.measured_s + pulled_s, minute.temp_k)
-        witness.measure(minute.t_s, minute.measured_s, minute.temp_k)
-        ours_s = victim.forecast(minute.t_s, minute.temp_k).phase_s
-        induced_s = abs(ours_s - witness.forecast(minute.t_s, minute.temp_k).phase_s)
-        alarm = victim.detect()
-        if alarm is not None:
-            return Detection(minute.t_s - start_s, alarm.evidence.value, induced_s)
-    return Detection(None, "none", induced_s)
-
-
-def count_false_alarms(trial: Trial) -> int:
-    """Count the alarms of a clean run of `lock_days` without a holdover."""
-    return len(replay(World(trial).minutes(0.0), trial.prior).alarms)
