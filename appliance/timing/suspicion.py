@@ -20,7 +20,7 @@ REHEARSAL_SIGMAS = 6.0
 SLOW_SIGMA_S = 7e-9
 """What no averaging of minutes takes from a receiver's error."""
 
-LOOKS = (((1, 2, 3, 5), 5.0), ((1, 2, 3, 5, 10), 5.0), ((5, 10), 5.5))
+LOOKS = (((1, 2, 3, 5), 5.0), ((1, 2, 3, 5, 10), 5.0), ((5, 10), 6.0))
 """Over how many minutes residuals are averaged, and by how many sigma the means may stand off.
 
 The first is of the latest outlook, the others of some twenty minutes and two hours ago: those find

@@ -112,7 +112,7 @@ def test_a_unit_that_has_learned_little_is_slower_to_suspect():
     octets, t_s = learned()
     old, young = Discipline.restore(octets), Discipline.restore(octets)
     young.learned_s = 0.0
-    pulled_s = old.forecast(t_s + STEP_S, None).phase_s + 160e-9
+    pulled_s = old.forecast(t_s + STEP_S, None).phase_s + 154e-9
     for discipline in (old, young):
         discipline.measure(t_s + STEP_S, pulled_s, None)
     assert old.detect() is not None
