@@ -1,7 +1,7 @@
 """The log of offsets: a line a minute of what the clock said of itself, one CSV file a UTC day.
 
-It is what `shiyin time plot` draws and what a national time laboratory asks for.  Files older than
-KEPT_DAYS are removed.  A line that is torn or foreign is passed over by the reader; what a
+It is what `shiyin time plot` draws and what a national time laboratory asks for.  The last
+KEPT_DAYS files are kept.  A line that is torn or foreign is passed over by the reader; what a
 crash or a full disk tore is cut off before the next line.
 """
 
@@ -15,7 +15,7 @@ import attrs
 from twisted.logger import Logger
 
 from appliance.errors import Malformed
-from appliance.quantities import NS_PER_S, SECONDS_PER_DAY, Provenance, Utc, render_second
+from appliance.quantities import NS_PER_S, Provenance, Utc, render_second
 from appliance.timing.keeping.config import EnsembleStatus, Statement
 from appliance.timing.trusted import ClockState
 
@@ -89,7 +89,7 @@ class HistoryWriter:
         path = self._folder / f"{day[:4]}-{day[4:6]}-{day[6:8]}.csv"
         if not path.exists():
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._remove_old(path.name, utc_s)
+            self._make_room()
         values = (
             Utc(utc_s * 1_000_000).isoformat(),
             tai_s,
@@ -106,11 +106,13 @@ class HistoryWriter:
         )
         _append(path, ",".join(map(str, values)).encode("ascii", "replace") + b"\n")
 
-    def _remove_old(self, today: str, utc_s: int) -> None:
-        oldest = Utc((utc_s - KEPT_DAYS * SECONDS_PER_DAY) * 1_000_000).isoformat()[:10]
-        for path in self._folder.glob("????-??-??.csv"):
-            if path.stem < oldest and path.name != today:
-                path.unlink(missing_ok=True)
+    def _make_room(self) -> None:
+        """Remove the oldest files but KEPT_DAYS - 1.
+
+        They are counted, not aged: a false date far ahead costs one day and not the whole log.
+        """
+        for path in sorted(self._folder.glob("????-??-??.csv"))[: 1 - KEPT_DAYS]:
+            path.unlink(missing_ok=True)
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -78,15 +78,27 @@ def test_a_minute_is_written_once_and_read_again(tmp_path: Path) -> None:
     )
 
 
-def test_a_new_day_has_a_file_of_its_own_and_old_ones_go(tmp_path: Path) -> None:
+def test_a_new_day_has_a_file_of_its_own(tmp_path: Path) -> None:
     written(tmp_path, 0)
     written(tmp_path, SECONDS_PER_DAY)
     assert [path.name for path in sorted(tmp_path.iterdir())] == [
         "2027-01-15.csv",
         "2027-01-16.csv",
     ]
-    written(tmp_path, (KEPT_DAYS + 1) * SECONDS_PER_DAY)
-    assert [path.stem for path in sorted(tmp_path.iterdir())] == ["2027-01-16", "2028-02-20"]
+
+
+def test_so_many_days_are_kept_and_the_oldest_goes_first(tmp_path: Path) -> None:
+    for day in range(KEPT_DAYS + 2):
+        written(tmp_path, day * SECONDS_PER_DAY)
+    days = sorted(path.stem for path in tmp_path.iterdir())
+    assert len(days) == KEPT_DAYS
+    assert (days[0], days[-1]) == ("2027-01-17", "2028-02-20")
+
+
+def test_a_date_far_ahead_does_not_cost_the_history(tmp_path: Path) -> None:
+    written(tmp_path, 0)
+    written(tmp_path, 20 * 366 * SECONDS_PER_DAY)
+    assert len(read_history(tmp_path, 0)) == 2
 
 
 def test_only_what_is_young_enough_is_read(tmp_path: Path) -> None:
