@@ -1,5 +1,5 @@
 """Devices of the box: each driver is a pure codec and a thin device.
 
-Nothing here knows of `appliance`.  The receivers, the modem and the oscillator are not built yet;
-until they are, `appliance.services.clock.timekeeping` publishes the host's clock.
+Nothing here knows of `appliance`; `api` has the readings that go up.  `simulated` holds the
+devices of the demo and of the scenarios, which speak the same protocols.
 """

@@ -21,7 +21,7 @@ from holdover import figures, series, trials
 from holdover.replay import DAY_S, Minute, Outcome, replay
 
 from appliance.errors import Malformed
-from appliance.timing.bank import OscillatorClass
+from appliance.timing.holdover.bank import OscillatorClass
 from drivers.simulated.truth import Grade
 
 PROGRESS_EACH_S = 10.0

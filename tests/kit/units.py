@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from appliance.timing.discipline import Discipline
-from appliance.timing.suspicion import Alarm
+from appliance.timing.holdover.discipline import Discipline
+from appliance.timing.holdover.suspicion import Alarm
 from drivers.simulated.truth import (
     GNSS_WHITE_S,
     CaseTemperature,

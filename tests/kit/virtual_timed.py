@@ -24,8 +24,8 @@ from twisted.internet.task import Clock
 
 from appliance.quantities import NS_PER_S
 from appliance.timing.alarms import Alarm
-from appliance.timing.discipline import Discipline
 from appliance.timing.ensemble import Ensemble
+from appliance.timing.holdover.discipline import Discipline
 from appliance.timing.keeping.config import EnsembleConfig, EnsembleStatus, SetLabel, Statement
 from appliance.timing.keeping.kept import Kept, KeptTimeline, encode_kept
 from appliance.timing.keeping.report import find_alarms

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.errors import Malformed
-from appliance.timing.bank import OscillatorClass
-from appliance.timing.discipline import Discipline
-from appliance.timing.rehearsal import HORIZONS_S, Missed
-from appliance.timing.suspicion import Alarm, Evidence
+from appliance.timing.holdover.bank import OscillatorClass
+from appliance.timing.holdover.discipline import Discipline
+from appliance.timing.holdover.rehearsal import HORIZONS_S, Missed
+from appliance.timing.holdover.suspicion import Alarm, Evidence
 from drivers.simulated.truth import CaseTemperature, GnssNoise, Grade, OscillatorTruth
 
 STEP_S = 60.0

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.timing.bank import Bank, OscillatorClass
-from appliance.timing.kalman import DAY_S, Kalman, Model
+from appliance.timing.holdover.bank import Bank, OscillatorClass
+from appliance.timing.holdover.kalman import DAY_S, Kalman, Model
 
 MODEL = Model(walk_at_1_day=2e-11, white_1s=1e-10, age_s=30 * DAY_S)
 PLACES = [(row, column) for row in range(5) for column in range(row, 5)]

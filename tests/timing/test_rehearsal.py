@@ -3,8 +3,8 @@ import math
 import pytest
 
 from appliance.errors import Malformed
-from appliance.timing.kalman import Moments
-from appliance.timing.rehearsal import HORIZONS_S, Rehearsals
+from appliance.timing.holdover.kalman import Moments
+from appliance.timing.holdover.rehearsal import HORIZONS_S, Rehearsals
 
 HOUR_S = 3600.0
 

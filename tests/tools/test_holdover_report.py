@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import Malformed
-from appliance.timing.bank import OscillatorClass
+from appliance.timing.holdover.bank import OscillatorClass
 from drivers.api import Oven
 from drivers.oscillator.ocb import Status, Tic, encode_line
 from drivers.simulated.truth import Grade

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from appliance.timing.bank import OscillatorClass
-from appliance.timing.discipline import Discipline
-from appliance.timing.suspicion import Alarm
+from appliance.timing.holdover.bank import OscillatorClass
+from appliance.timing.holdover.discipline import Discipline
+from appliance.timing.holdover.suspicion import Alarm
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0

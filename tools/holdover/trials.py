@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from appliance.timing.bank import OscillatorClass
+from appliance.timing.holdover.bank import OscillatorClass
 from drivers.simulated.truth import (
     FIGURES,
     CaseTemperature,

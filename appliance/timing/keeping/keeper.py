@@ -11,7 +11,7 @@ from typing import Any
 
 from appliance.errors import Malformed
 from appliance.quantities import NS_PER_S
-from appliance.timing.discipline import Discipline
+from appliance.timing.holdover.discipline import Discipline
 from appliance.timing.keeping.board import Board
 from appliance.timing.keeping.config import Command, EnsembleConfig, SetLabel
 from appliance.timing.keeping.kept import Kept, KeptTimeline, decode_kept, encode_kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from appliance.quantities import NS_PER_S
-from appliance.timing.discipline import Discipline
+from appliance.timing.holdover.discipline import Discipline
 from appliance.timing.keeping.coarse import PS_PER_S, CoarseFix, Fix
 from appliance.timing.keeping.tie import Instant, PulseTie
 

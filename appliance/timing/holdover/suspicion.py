@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from appliance.timing.rehearsal import HOUR_S, Missed
+from appliance.timing.holdover.rehearsal import HOUR_S, Missed
 
 LEAST_S = 80e-9
 REHEARSAL_SIGMAS = 6.0

@@ -10,9 +10,9 @@ import attrs
 import msgspec
 
 from appliance.errors import Malformed
-from appliance.timing.oven import Oven
-from appliance.timing.rehearsal import Pending, Score
-from appliance.timing.suspicion import Alarm
+from appliance.timing.holdover.oven import Oven
+from appliance.timing.holdover.rehearsal import Pending, Score
+from appliance.timing.holdover.suspicion import Alarm
 
 VERSION = 1
 STATES = 5

@@ -13,7 +13,7 @@ from typing import Self
 import attrs
 
 from appliance.errors import Malformed
-from appliance.timing.kalman import Moments
+from appliance.timing.holdover.kalman import Moments
 
 HOUR_S = 3600.0
 HORIZONS_S = (HOUR_S, 6 * HOUR_S, 12 * HOUR_S, 24 * HOUR_S, 48 * HOUR_S, 72 * HOUR_S)

@@ -11,8 +11,8 @@ import math
 from typing import Self
 
 from appliance.errors import Malformed
-from appliance.timing.kalman import DAY_S, Kalman, Model, Moments
-from appliance.timing.memory import FilterMemory
+from appliance.timing.holdover.kalman import DAY_S, Kalman, Model, Moments
+from appliance.timing.holdover.memory import FilterMemory
 
 LEVELS = (5e-12, 7e-12, 1e-11, 1.4e-11, 2e-11, 2.8e-11, 4e-11, 5.6e-11, 8e-11, 1.6e-10, 4e-10)
 AGES_S = {12 * DAY_S: 0.2, 90 * DAY_S: 0.8}

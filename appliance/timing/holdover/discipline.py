@@ -14,13 +14,13 @@ from typing import Self
 import attrs
 
 from appliance.errors import Malformed
-from appliance.timing import memory as memories
-from appliance.timing.bank import Bank, OscillatorClass
-from appliance.timing.kalman import DAY_S, Moments
-from appliance.timing.memory import Memory
-from appliance.timing.oven import Oven
-from appliance.timing.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
-from appliance.timing.suspicion import SLOW_SIGMA_S, Alarm, Residual, Suspicion
+from appliance.timing.holdover import memory as memories
+from appliance.timing.holdover.bank import Bank, OscillatorClass
+from appliance.timing.holdover.kalman import DAY_S, Moments
+from appliance.timing.holdover.memory import Memory
+from appliance.timing.holdover.oven import Oven
+from appliance.timing.holdover.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
+from appliance.timing.holdover.suspicion import SLOW_SIGMA_S, Alarm, Residual, Suspicion
 
 BLOCK_S = 600.0
 BLOCK_SLACK_S = 90.0
