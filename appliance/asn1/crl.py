@@ -21,6 +21,7 @@ from appliance.quantities import Utc
 
 MAX_OCTETS = 8 << 20
 MAX_NAMES = 64
+MAX_NUMBER_OCTETS = 20  # RFC 5280 5.2.3
 
 _CONTEXT_0 = der.context(0)
 _FULL_NAME = der.context(0)
@@ -72,6 +73,7 @@ class CertificateList:
 
     `critical` holds the types of all critical extensions, those of the entries included.
     `expired_since` is the instant from which expired certificates are kept in the list, if any.
+    A delta list has the `base_number` of the complete list it goes on from.  RFC 5280 5.2.3, 5.2.4.
     """
 
     der: bytes
@@ -80,8 +82,12 @@ class CertificateList:
     this_update: Utc
     next_update: Utc | None
     authority_key_id: bytes | None
+    number: int | None
+    base_number: int | None
     scope: Scope
     expired_since: Utc | None
+    crl_number: int | None
+    base_number: int | None
     critical: frozenset[str]
     signature_algorithm: AlgorithmIdentifier
     signature: bytes
@@ -107,12 +113,12 @@ class CertificateList:
         return f"<CertificateList of {self.issuer} at {self.this_update.isoformat()}>"
 
 
-def decode_crl(data: bytes) -> CertificateList:
-    """Decode one list that fills `data`, v1 or v2, of at most 8 MiB.  RFC 5280 5.1.
+def decode_crl(data: bytes, *, max_octets: int = MAX_OCTETS) -> CertificateList:
+    """Decode one list that fills `data`, v1 or v2, of at most `max_octets`.  RFC 5280 5.1.
 
     Raises Malformed; entries are looked into only as far as their octets ask for.
     """
-    if len(data) > MAX_OCTETS:
+    if len(data) > max_octets:
         raise Malformed("certificate list is too long")
     start, stop = der.whole(data, der.SEQUENCE)
     tbs_start, tbs_stop = der.expect(data, start, stop, der.SEQUENCE)
@@ -137,8 +143,12 @@ def decode_crl(data: bytes) -> CertificateList:
         this_update=this_update,
         next_update=next_update,
         authority_key_id=extensions.authority_key_id,
+        number=_read_number(extensions, oids.CRL_NUMBER),
+        base_number=_read_number(extensions, oids.DELTA_CRL_INDICATOR),
         scope=_read_scope(extensions),
         expired_since=None if expired is None else _generalized_time(expired.value),
+        crl_number=_read_number(extensions, oids.CRL_NUMBER),
+        base_number=_read_number(extensions, oids.DELTA_CRL_INDICATOR),
         critical=listed | _critical_in_entries(data, *entries),
         signature_algorithm=algorithm,
         signature=der.bit_string_octets(data, signature_start, signature_stop),
@@ -192,6 +202,29 @@ def _read_tail(data: bytes, position: int, end: int, *, is_v2: bool) -> Extensio
     start, stop = der.expect(data, position, end, _CONTEXT_0)
     der.finish(stop, end)
     return read_extensions(data, start, stop)
+
+
+def _read_number(extensions: Extensions, oid: str) -> int | None:
+    """Read cRLNumber or deltaCRLIndicator, of at most 20 octets.  RFC 5280 5.2.3."""
+    found = extensions.find(oid)
+    if found is None:
+        return None
+    start, stop = der.whole(found.value, der.INTEGER)
+    number = der.integer_value(found.value, start, stop, max_octets=20)
+    if number < 0:
+        raise Malformed("the number of a certificate list is negative")
+    return number
+
+
+def _read_number(extensions: Extensions, oid: str) -> int | None:
+    found = extensions.find(oid)
+    if found is None:
+        return None
+    start, stop = der.whole(found.value, der.INTEGER)
+    number = der.integer_value(found.value, start, stop, max_octets=MAX_NUMBER_OCTETS)
+    if number < 0:
+        raise Malformed("a CRL number is negative")
+    return number
 
 
 # --- entries --------------------------------------------------------------------------------------

@@ -23,13 +23,19 @@ from appliance.asn1.crl import (
 from appliance.asn1.extensions import KeyUsage
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.verifier import Verification
+from appliance.pki.names import same_name
 from appliance.pki.path import Verify
 from appliance.quantities import Utc
 
 _REMEMBERED_LISTS = 8
 
 _UNDERSTOOD = frozenset(
-    {oids.ISSUING_DISTRIBUTION_POINT, oids.AUTHORITY_KEY_IDENTIFIER, oids.CRL_REASON}
+    {
+        oids.ISSUING_DISTRIBUTION_POINT,
+        oids.AUTHORITY_KEY_IDENTIFIER,
+        oids.CRL_REASON,
+        oids.DELTA_CRL_INDICATOR,
+    }
 )
 _HARMLESS_BEFORE = (
     CrlReason.UNSPECIFIED,
@@ -98,23 +104,47 @@ class RevocationLists:
     ) -> RevocationStatus:
         """Tell what the newest fit list says of a certificate that signed at `signed_at`.
 
+        A delta list counts together with the complete list it goes on from (RFC 5280 5.2.4), never
+        by itself; a complete list may be as old as its delta lets it be.
         With `now` a list must be current; without, it must not have ended before `signed_at`.
         Raises Malformed for a list whose entries are.
         """
-        named = [crl for crl in lists if crl.issuer.der == certificate.issuer.der]
+        named = [crl for crl in lists if same_name(crl.issuer, certificate.issuer)]
         newest_first = sorted(named, key=lambda crl: crl.this_update, reverse=True)
         faults: list[RevocationStatus] = []
         for crl in newest_first:
+            delta = self._newest_delta(crl, newest_first, issuer, signed_at, now)
             fault = (
                 _scope_fault(crl, certificate)
-                or _time_fault(crl, signed_at, now)
+                or _time_fault(delta or crl, signed_at, now)
                 or self._list_fault(crl, issuer)
+                or (None if crl.base_number is None else RevocationCode.UNSUPPORTED)
             )
             if fault is None:
-                entry = crl.find(certificate.serial_number_tlv)
+                entry = _find(certificate, crl, delta)
                 return RevocationStatus(_weigh(entry, signed_at), certificate, crl, entry)
             faults.append(RevocationStatus(fault, certificate, crl))
         return faults[0] if faults else RevocationStatus(RevocationCode.NO_LIST, certificate)
+
+    def _newest_delta(
+        self,
+        crl: CertificateList,
+        newest_first: Sequence[CertificateList],
+        issuer: Certificate,
+        signed_at: Utc,
+        now: Utc | None,
+    ) -> CertificateList | None:
+        """Find what goes on from a complete list and holds by itself."""
+        return next(
+            (
+                delta
+                for delta in newest_first
+                if _continues(delta, crl)
+                and _time_fault(delta, signed_at, now) is None
+                and self._list_fault(delta, issuer) is None
+            ),
+            None,
+        )
 
     def _list_fault(self, crl: CertificateList, issuer: Certificate) -> RevocationCode | None:
         """Check that the list is the issuer's, and one we know how to read."""
@@ -128,8 +158,31 @@ class RevocationLists:
         if verdict is Verification.INVALID:
             return RevocationCode.BAD_SIGNATURE
         if verdict is Verification.UNSUPPORTED or crl.critical - _UNDERSTOOD:
-            return RevocationCode.UNSUPPORTED  # a delta list has a critical deltaCRLIndicator
+            return RevocationCode.UNSUPPORTED
         return None
+
+
+def _continues(delta: CertificateList, crl: CertificateList) -> bool:
+    """Tell whether a delta list goes on from a complete one.  RFC 5280 5.2.4 (a) to (c), 6.3.3."""
+    if delta.base_number is None or delta.number is None:
+        return False
+    if crl.base_number is not None or crl.number is None:
+        return False
+    return (
+        delta.base_number <= crl.number <= delta.number
+        and delta.scope == crl.scope
+        and delta.authority_key_id == crl.authority_key_id
+    )
+
+
+def _find(
+    certificate: Certificate, crl: CertificateList, delta: CertificateList | None
+) -> RevokedCertificate | None:
+    """Find the entry in force: the delta's, and none once it takes the certificate off."""
+    newer = None if delta is None else delta.find(certificate.serial_number_tlv)
+    if newer is None:
+        return crl.find(certificate.serial_number_tlv)
+    return None if newer.reason is CrlReason.REMOVE_FROM_CRL else newer
 
 
 def _weigh(entry: RevokedCertificate | None, signed_at: Utc) -> RevocationCode:
