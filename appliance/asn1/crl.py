@@ -82,8 +82,6 @@ class CertificateList:
     this_update: Utc
     next_update: Utc | None
     authority_key_id: bytes | None
-    number: int | None
-    base_number: int | None
     scope: Scope
     expired_since: Utc | None
     crl_number: int | None
@@ -143,8 +141,6 @@ def decode_crl(data: bytes, *, max_octets: int = MAX_OCTETS) -> CertificateList:
         this_update=this_update,
         next_update=next_update,
         authority_key_id=extensions.authority_key_id,
-        number=_read_number(extensions, oids.CRL_NUMBER),
-        base_number=_read_number(extensions, oids.DELTA_CRL_INDICATOR),
         scope=_read_scope(extensions),
         expired_since=None if expired is None else _generalized_time(expired.value),
         crl_number=_read_number(extensions, oids.CRL_NUMBER),
@@ -202,18 +198,6 @@ def _read_tail(data: bytes, position: int, end: int, *, is_v2: bool) -> Extensio
     start, stop = der.expect(data, position, end, _CONTEXT_0)
     der.finish(stop, end)
     return read_extensions(data, start, stop)
-
-
-def _read_number(extensions: Extensions, oid: str) -> int | None:
-    """Read cRLNumber or deltaCRLIndicator, of at most 20 octets.  RFC 5280 5.2.3."""
-    found = extensions.find(oid)
-    if found is None:
-        return None
-    start, stop = der.whole(found.value, der.INTEGER)
-    number = der.integer_value(found.value, start, stop, max_octets=20)
-    if number < 0:
-        raise Malformed("the number of a certificate list is negative")
-    return number
 
 
 def _read_number(extensions: Extensions, oid: str) -> int | None:

@@ -164,12 +164,12 @@ class RevocationLists:
 
 def _continues(delta: CertificateList, crl: CertificateList) -> bool:
     """Tell whether a delta list goes on from a complete one.  RFC 5280 5.2.4 (a) to (c), 6.3.3."""
-    if delta.base_number is None or delta.number is None:
+    if delta.base_number is None or delta.crl_number is None:
         return False
-    if crl.base_number is not None or crl.number is None:
+    if crl.base_number is not None or crl.crl_number is None:
         return False
     return (
-        delta.base_number <= crl.number <= delta.number
+        delta.base_number <= crl.crl_number <= delta.crl_number
         and delta.scope == crl.scope
         and delta.authority_key_id == crl.authority_key_id
     )
