@@ -23,16 +23,18 @@ def write(label: str, der: bytes) -> bytes:
     return b"-----BEGIN %s-----\n%s-----END %s-----\n" % (label.encode(), lines, label.encode())
 
 
-def read_all(text: bytes, label: str, *, limit: int = MAX_TEXT) -> list[bytes]:
+def read_all(
+    text: bytes, label: str, *, limit: int = MAX_TEXT, max_blocks: int = MAX_BLOCKS
+) -> list[bytes]:
     """Read every block labelled `label`, in order; other text is explanation and is passed over.
 
-    Raises Malformed past `limit` octets or `MAX_BLOCKS` blocks, and for base64 that is not.
+    Raises Malformed past `limit` octets or `max_blocks` blocks, and for base64 that is not.
     """
     if len(text) > limit:
         raise Malformed("PEM text is too long")
     wanted = label.encode()
     blocks = [body for found, body in _BLOCK.findall(text) if found == wanted]
-    if len(blocks) > MAX_BLOCKS:
+    if len(blocks) > max_blocks:
         raise Malformed("too many PEM blocks")
     return [_decode(body) for body in blocks]
 
