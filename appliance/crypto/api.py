@@ -49,11 +49,18 @@ class SigningKey(Protocol):
         """Zero the private half, if the backend can; every later call raises Fault."""
 
 
-class Sm2Key(SigningKey, Protocol):
-    """An SM2 private key in locked native memory."""
+class DigestKey(SigningKey, Protocol):
+    """A private key that signs what was hashed elsewhere."""
 
     def sign_digest(self, digest: bytes) -> bytes:
-        """Sign e (32 octets); returns r||s, verified before release."""
+        """Sign e of SM2, or the SHA-256 of a message (32 octets), in the form of `sign_many`.
+
+        An SM2 signature was verified before release.
+        """
+
+
+class Sm2Key(DigestKey, Protocol):
+    """An SM2 private key in locked native memory."""
 
     def export_secret(self) -> SecretBuffer:
         """Copy d (32 octets) into a new locked buffer, for `sealing`; the caller closes it."""

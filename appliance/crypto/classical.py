@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from appliance.asn1 import oids
 from appliance.crypto.api import KeyAlgorithm
@@ -64,8 +65,14 @@ class ClassicalKey:
 
     def sign_many(self, messages: Sequence[bytes]) -> list[bytes]:
         """Sign each message with SHA-256: Ecdsa-Sig-Value in DER, or PKCS#1 v1.5 octets."""
-        sign = _signer(self._open())
+        sign = _signer(self._open(), hashes.SHA256())
         return [sign(message) for message in messages]
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """Sign the SHA-256 of a message (32 octets).  Raises Malformed for another length."""
+        if len(digest) != hashes.SHA256.digest_size:
+            raise Malformed("a SHA-256 digest is 32 octets")
+        return _signer(self._open(), Prehashed(hashes.SHA256()))(digest)
 
     def export_secret(self) -> SecretBuffer:
         """Copy the PKCS#8 DER into a new locked buffer; the caller closes it."""
@@ -156,10 +163,10 @@ def _load_public(spki: bytes) -> _PublicKey | None:
     return None
 
 
-def _signer(private: _PrivateKey) -> Callable[[bytes], bytes]:
+def _signer(private: _PrivateKey, algorithm: hashes.SHA256 | Prehashed) -> Callable[[bytes], bytes]:
     if isinstance(private, rsa.RSAPrivateKey):
-        return lambda message: private.sign(message, padding.PKCS1v15(), hashes.SHA256())
-    return lambda message: private.sign(message, ec.ECDSA(hashes.SHA256()))
+        return lambda message: private.sign(message, padding.PKCS1v15(), algorithm)
+    return lambda message: private.sign(message, ec.ECDSA(algorithm))
 
 
 def _public_octets(public: _PublicKey) -> bytes:

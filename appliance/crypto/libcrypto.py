@@ -96,7 +96,7 @@ class LibcryptoEngine:
 
         Raises Malformed for a public key not of 64 octets or an ID above 8191 octets.
         """
-        return self.sm3(_z(public, user_id) + message)
+        return self.sm3(z_value(public, user_id) + message)
 
     def sm3(self, data: bytes) -> bytes:
         """Hash `data` (GB/T 32905): 32 octets."""
@@ -113,7 +113,7 @@ class LibcryptoKey:
     def __init__(self, pkey: _Pkey, public: bytes) -> None:
         self._pkey: _Pkey | None = pkey
         self._public = public
-        self._z = _z(public, DEFAULT_ID)
+        self._z = z_value(public)
 
     @property
     def algorithm(self) -> KeyAlgorithm:
@@ -186,8 +186,11 @@ def _sm3(data: bytes) -> bytes:
     return hashlib.new("sm3", data).digest()
 
 
-def _z(public: bytes, user_id: bytes) -> bytes:
-    """Compute Z = SM3(ENTL || ID || a || b || Gx || Gy || X || Y).  GB/T 32918.2 5.5."""
+def z_value(public: bytes, user_id: bytes = DEFAULT_ID) -> bytes:
+    """Compute Z = SM3(ENTL || ID || a || b || Gx || Gy || X || Y).  GB/T 32918.2 5.5.
+
+    Raises Malformed for a public key not of 64 octets or an ID above 8191 octets.
+    """
     if len(public) != PUBLIC_OCTETS:
         raise Malformed("an SM2 public key is 64 octets")
     if len(user_id) > _MAX_ID_OCTETS:
