@@ -78,8 +78,12 @@ class Ensemble:
 
     def status(self, raw_ns: int) -> EnsembleStatus:
         """Tell everything an operator may see at `raw_ns`."""
-        found = self._keeper.instant(raw_ns) or self._found
-        return report(self._keeper, self._standing, found, self._provenance(), self._alarms, raw_ns)
+        keeper, standing = self._keeper, self._standing
+        found = keeper.instant(raw_ns) or self._found
+        told_ns = self._clock.stated_ns(raw_ns) if standing.state in MAY_ISSUE else None
+        if told_ns is None and found is not None:
+            told_ns = found.tai_ns
+        return report(keeper, standing, found, told_ns, self._provenance(), self._alarms, raw_ns)
 
     def snapshot(self) -> bytes:
         """Render what is to survive a restart of the host."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -78,6 +78,7 @@ class VirtualTimed:
         self.config = EnsembleConfig(board=OCXO, **config)
         self.signer = VirtualSigner()
         self.beats: list[Beat] = []
+        self.outputs: list[Callable[[Statement], None]] = []
         self.states: list[tuple[int, ClockState]] = []
         self.raised: dict[Alarm, int] = {}
         self.kept: bytes | None = None
@@ -290,6 +291,8 @@ class VirtualTimed:
         self.signer.write(statement)
         elapsed_s = self.elapsed_s
         self._note(elapsed_s, statement, truth)
+        for output in self.outputs:
+            output(statement)
         if not self._is_judged:
             pass
         elif elapsed_s % self.token_every_s == 0:

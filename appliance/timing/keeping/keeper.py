@@ -74,6 +74,7 @@ class Keeper:
         self._is_holding = True
         self._delays_ps = [config.delays_ns.get(place, 0) * PS_PER_NS for place in Input]
         self._accepted_ns = self._fresh_ns = 0
+        self._residual_ps: float | None = None
         self._strange_run = 0
         self._judge_leap_at_s = 0
         self._kept: KeptTimeline | None = None
@@ -169,6 +170,16 @@ class Keeper:
         """Estimate TAI by the fresh timeline."""
         return None if self.fresh is None else self._estimate(self.fresh, raw_ns)
 
+    def reference_ns(self, raw_ns: int, found: Instant) -> int | None:
+        """Tell TAI by the reference: followed, it is `found` with its last second's residual."""
+        fresh = self.fresh_instant(raw_ns)
+        if fresh is not None:
+            return fresh.tai_ns
+        is_followed = not self._is_holding and self.is_reference_fresh(raw_ns)
+        if self._residual_ps is None or not is_followed:
+            return None
+        return found.tai_ns + round(self._residual_ps / PS_PER_NS)
+
     def instant(self, raw_ns: int) -> Instant | None:
         """Estimate TAI by what tells the time now; None when nothing does."""
         if self.current is not None:
@@ -225,7 +236,7 @@ class Keeper:
 
     def go_on(self) -> None:
         """Follow the reference by the current timeline."""
-        self.fresh, self._is_holding = None, False
+        self.fresh, self._is_holding, self._residual_ps = None, False, None
         self.rejected_run, self._accepted_ns = 0, self._fresh_ns
         if self.current is not None and self.current.is_contradicted:
             self.current.discipline.accept()
@@ -333,15 +344,15 @@ class Keeper:
         expected_ps: float | None = None
         if current is not None:
             current.tick(sequence, self.board.temp_k)
-            if current.is_mature:
-                expected_ps = current.expected_ps(sequence)
+            expected_ps = current.expected_ps(sequence)
         if self.fresh is not None:
             self.fresh.tick(sequence, self.board.temp_k)
         for place, delay_ps in enumerate(self._delays_ps):
             phase_ps = phases_ps[place]
             if phase_ps is not None:
                 phases_ps[place] = phase_ps - delay_ps
-        phase_ps = self.reference.combine(phases_ps, expected_ps)
+        is_learned = current is not None and current.is_mature
+        phase_ps = self.reference.combine(phases_ps, expected_ps if is_learned else None)
         if phase_ps is None:
             return
         if self._is_holding or current is None:
@@ -349,6 +360,7 @@ class Keeper:
         elif current.accepts(sequence, phase_ps):
             current.add(sequence, phase_ps)
             self.rejected_run, self._accepted_ns = 0, raw_ns
+            self._residual_ps = None if expected_ps is None else expected_ps - phase_ps
         else:
             self.rejected_run += 1
 

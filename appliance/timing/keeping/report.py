@@ -31,17 +31,19 @@ def report(
     keeper: Keeper,
     standing: Standing,
     found: Instant | None,
+    told_ns: int | None,
     provenance: Provenance,
     raised: Collection[Alarm],
     raw_ns: int,
 ) -> EnsembleStatus:
-    """Tell what the ensemble is in at `raw_ns`; `raised` are the alarms that stand by themselves.
+    """Tell what the ensemble is in at `raw_ns`.
 
-    `offset_ns` is the oscillator's reading less TAI, `fresh_offset_ns` what the reference says
-    less what is told.
+    `found` is the estimate, `told_ns` the TAI that readers reckon; `raised` are the alarms that
+    stand by themselves.  `offset_ns` is the oscillator's reading less TAI, `fresh_offset_ns` what
+    the reference says less what is told.
     """
     current = keeper.current
-    fresh = keeper.fresh_instant(raw_ns)
+    reference_ns = None if found is None else keeper.reference_ns(raw_ns, found)
     return EnsembleStatus(
         state=standing.state,
         cause=standing.cause,
@@ -55,7 +57,7 @@ def report(
         dissenting=keeper.verdict.dissenting,
         vanished=_vanished(keeper, raw_ns),
         alarms=frozenset(raised) | find_alarms(keeper, standing, raw_ns),
-        fresh_offset_ns=fresh.tai_ns - found.tai_ns if fresh and found else None,
+        fresh_offset_ns=reference_ns - told_ns if reference_ns and told_ns else None,
         temperature_mk=keeper.board.status.case_mk if keeper.board.status else None,
     )
 
