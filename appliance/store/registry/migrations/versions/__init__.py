@@ -1,0 +1,1 @@
+"""The revisions, oldest first by name; Alembic follows their `down_revision`."""
