@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from benches import (
     abuse,
     alarms,
+    crl,
     growth,
     ntp,
     overload,
@@ -28,6 +29,7 @@ BENCHES = {
     "tsp": (tsp, "timestamps a second, latency, and CPU per token of every role"),
     "stages": (stages, "what a token costs by stage in the signer, by batch size"),
     "growth": (growth, "what a batch costs the ledger when it holds 1 to 10,000,000 rows"),
+    "crl": (crl, "what a revocation list costs, in memory and with a million entries"),
     "ntp": (ntp, "NTP requests a second at a front's port, and at chronyd's"),
     "startup": (startup, "seconds to be ready, and memory of every role"),
     "verify": (verify, "verifications a second, in process and over HTTP"),
