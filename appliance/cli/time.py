@@ -39,8 +39,7 @@ def run(context: Context, chosen: argparse.Namespace) -> Exit:
 def _show(context: Context, _chosen: argparse.Namespace) -> Exit:
     facts = ask_clock(context, TimeAsk())
     told = _told(context)
-    clock = {"reason": told.reason} if isinstance(told, NoTime) else time_facts(told)
-    everything = {**facts, "time": clock}
+    everything = {**facts, "time": _clock_facts(told)}
     if context.is_json:
         context.show(everything)
     else:
@@ -88,6 +87,12 @@ def ask_clock(context: Context, question: Frame) -> dict[str, Any]:
         raise
     except OSError as error:
         raise Unavailable(f"the clock does not answer on {path}: {error}") from error
+
+
+def _clock_facts(told: TrustedTime | NoTime) -> dict[str, object]:
+    if isinstance(told, NoTime):
+        return {"utc": None, "bound_us": None, "reason": told.reason}
+    return time_facts(told)
 
 
 def _told(context: Context) -> TrustedTime | NoTime:

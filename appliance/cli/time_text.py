@@ -39,7 +39,7 @@ def render(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _instant(told: Mapping[str, Any]) -> list[str]:
-    if "utc" not in told:
+    if told["utc"] is None:
         return [_line("no time 无可用时间", told["reason"])]
     return [
         _line("UTC", told["utc"]),

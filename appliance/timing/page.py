@@ -31,8 +31,8 @@ class PageSlot:
     """One statement of the time: at `raw_ns` of CLOCK_MONOTONIC_RAW in this boot it was `tai_ns`.
 
     From there TAI runs `rate_e12` parts in 1e12 faster than RAW and the bound grows by
-    `bound_growth_e12` parts in 1e12 of what elapses.  `leap_at_tai_ns` is 0 without a leap;
-    `valid_until_raw_ns` lies at most VALIDITY_NS after `raw_ns`.
+    `bound_growth_e12` parts in 1e12 of what elapses.  `tai_ns` is 0 where no time is known,
+    `leap_at_tai_ns` without a leap; `valid_until_raw_ns` lies at most VALIDITY_NS after `raw_ns`.
     """
 
     sequence: int

@@ -27,6 +27,8 @@ def extrapolate(slot: PageSlot, raw_ns: int, boot_id: bytes) -> TrustedTime | No
         return NoTime("the time page is ahead of the raw clock")
     if raw_ns > slot.valid_until_raw_ns:
         return NoTime(f"the time page is stale: written {elapsed_ns // 1_000_000} ms ago")
+    if not slot.tai_ns:
+        return NoTime(f"the clock is {slot.state.name} and knows no time")
     tai_ns = slot.tai_ns + elapsed_ns + elapsed_ns * slot.rate_e12 // _E12
     # Rounded up, and one more for the instant, which was rounded down.
     bound_ns = slot.bound_ns + elapsed_ns * slot.bound_growth_e12 // _E12 + 2

@@ -110,6 +110,12 @@ def test_what_is_not_known_is_said_to_be_so() -> None:
     assert "oscillator" not in text
 
 
+def test_a_clock_that_knows_no_time_says_so_in_its_first_line() -> None:
+    nothing = {"utc": None, "bound_us": None, "reason": "the clock is ACQUIRE and knows no time"}
+    first = shown(time=nothing, state="ACQUIRE", cause=None).splitlines()[0]
+    assert first == "no time 无可用时间  the clock is ACQUIRE and knows no time"
+
+
 def test_simulated_time_is_labelled_first() -> None:
     assert shown(provenance="SIMULATED").startswith("*** SIMULATED TIME 模拟时间 ***\n")
     assert "SIMULATED" not in shown()
@@ -137,7 +143,11 @@ def test_a_program_is_given_all_that_the_clock_tells(
     status, output = told("--json")
     facts = json.loads(output)
     assert status == 0
-    assert facts.pop("time") == {"reason": "there is no sound time page"}
+    assert facts.pop("time") == {
+        "utc": None,
+        "bound_us": None,
+        "reason": "there is no sound time page",
+    }
     assert facts == FACTS
 
 

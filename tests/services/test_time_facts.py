@@ -1,5 +1,6 @@
 """What the clock tells on its socket."""
 
+import attrs
 import msgspec
 
 from appliance.quantities import NS_PER_S, Provenance
@@ -31,6 +32,11 @@ def test_the_status_is_told_in_plain_values_with_bounds_rounded_up() -> None:
     assert (facts["state"], facts["cause"]) == ("HOLDOVER", "no satellites")
     assert (facts["since_s"], facts["bound_us"], facts["learned_h"]) == (10, 11, 1.5)
     assert facts["if_satellites_vanished_now"] == [{"hours": 72, "bound_us": 72}]
+
+
+def test_without_time_there_is_no_bound_to_tell() -> None:
+    cold = attrs.evolve(STATUS, state=ClockState.COLD, bound_ns=None)
+    assert status_facts(cold, 0)["bound_us"] is None
 
 
 def test_alarms_are_told_in_both_languages() -> None:

@@ -48,6 +48,14 @@ def test_at_the_reading_itself_the_slot_is_told():
     )
 
 
+@pytest.mark.parametrize("state", [ClockState.COLD, ClockState.ACQUIRE, ClockState.UNTRUSTED])
+def test_a_clock_that_knows_no_time_tells_none(state):
+    nothing = slot(tai_ns=0, bound_ns=10**18, state=state)
+    assert extrapolate(nothing, RAW_NS + MS, BOOT_ID) == NoTime(
+        f"the clock is {state.name} and knows no time"
+    )
+
+
 @pytest.mark.parametrize("ppm", [-100, 0, 100])
 def test_time_goes_on_at_the_slots_rate(ppm):
     time = told(slot(rate_e12=ppm * 1_000_000), RAW_NS + 2 * NS_PER_S)

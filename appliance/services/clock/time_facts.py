@@ -7,7 +7,10 @@ from appliance.timing.keeping.config import EnsembleStatus
 
 
 def status_facts(status: EnsembleStatus, raw_ns: int) -> dict[str, object]:
-    """Tell the ensemble's status at `raw_ns`; bounds in microseconds, rounded up."""
+    """Tell the ensemble's status at `raw_ns`; bounds in microseconds, rounded up.
+
+    What is not known is None.
+    """
     return {
         "state": status.state.name,
         "cause": status.cause.value if status.cause else None,
@@ -15,7 +18,7 @@ def status_facts(status: EnsembleStatus, raw_ns: int) -> dict[str, object]:
         "provenance": status.provenance.name,
         "offset_ns": status.offset_ns,
         "reference_minus_told_ns": status.fresh_offset_ns,
-        "bound_us": _up(status.bound_ns),
+        "bound_us": None if status.bound_ns is None else _up(status.bound_ns),
         "learned_h": round(status.learned_s / 3600, 2),
         "temperature_mk": status.temperature_mk,
         "sources": [

@@ -49,7 +49,7 @@ class EnsembleConfig:
 
 @attrs.frozen
 class Statement:
-    """What is to be believed at `raw_ns`; the fields are PageSlot's."""
+    """What is to be believed at `raw_ns`; the fields are PageSlot's, `tai_ns` 0 for none."""
 
     raw_ns: int
     tai_ns: int
@@ -78,7 +78,7 @@ class SourceStatus:
 class EnsembleStatus:
     """Everything an operator may see; `vanished` is (hours, bound in ns) without satellites.
 
-    `temperature_mk` is the oscillator case's, in millikelvin.
+    `bound_ns` is None without a time.  `temperature_mk` is the oscillator case's, in millikelvin.
     """
 
     state: ClockState
@@ -86,7 +86,7 @@ class EnsembleStatus:
     since_raw_ns: int
     provenance: Provenance
     offset_ns: int | None
-    bound_ns: int
+    bound_ns: int | None
     learned_s: float
     sources: tuple[SourceStatus, ...]
     agreeing: frozenset[str]

@@ -50,7 +50,7 @@ def report(
         since_raw_ns=standing.since_raw_ns,
         provenance=provenance,
         offset_ns=None if current is None else _offset_ns(keeper, raw_ns),
-        bound_ns=found.bound_ns if found else 0,
+        bound_ns=found.bound_ns if found else None,
         learned_s=current.discipline.learned_s if current else 0.0,
         sources=tuple(_sources(keeper, found, raw_ns)),
         agreeing=keeper.verdict.agreeing,
