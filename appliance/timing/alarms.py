@@ -9,6 +9,10 @@ class Alarm(enum.Enum):
     """What an operator should know; the name is stable, the texts are for people."""
 
     BOARD_SILENT = ("the oscillator board is silent", "晶振板无响应")
+    PULSE_UNTIED = (
+        "the oscillator's pulse does not reach the host: see to its wire and its pps device",
+        "晶振秒脉冲未接入主机：请检查接线与 pps 设备",
+    )
     BOARD_RESTARTED = ("the oscillator board restarted", "晶振板已重启")
     BOARD_ALARM = ("the oscillator board reports an alarm", "晶振板报告告警")
     OVEN_COLD = ("the oven is not at its temperature", "恒温槽未达到温度")

@@ -123,6 +123,9 @@ class Ensemble:
         keeper = self._keeper
         if not keeper.board.is_oven_ready:
             self._go(Event.OVEN_COLD, raw_ns)
+        elif not keeper.board.tie.is_stamped:
+            # By lines alone the bound would pass its limit, and be within it again, at random.
+            return
         elif keeper.fresh_samples(raw_ns) >= FIX_SAMPLES and keeper.vote(raw_ns):
             keeper.adopt()
             is_checked = keeper.is_checked()

@@ -83,6 +83,7 @@ class VirtualTimed:
         self.raised: dict[Alarm, int] = {}
         self.kept: bytes | None = None
         self.token_every_s = TOKEN_EVERY_S
+        self.is_pulse_wired = True
         self._heard: dict[tuple[str, type], int] = {}
         self._is_judged = True
         self._is_coasting = False
@@ -268,6 +269,8 @@ class VirtualTimed:
             said = heapq.heappop(queue)[2]
             self._pass(max(said.tai_ns, self._now_ns))
             if said.source == PPS:
+                if not self.is_pulse_wired:
+                    continue
                 self._pulses.take(KernelPulse(int(said.octets), self._realtime_ns()))
             elif said.source in NTP_SERVERS:
                 self.network.deliver(said.source, said.octets)

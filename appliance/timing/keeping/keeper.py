@@ -112,6 +112,11 @@ class Keeper:
     # What the ensemble asks.
 
     @property
+    def is_telling(self) -> bool:
+        """Whether there is a time to tell, by the oscillator or the raw clock."""
+        return self.current is not None or self.flight is not None
+
+    @property
     def must_fly(self) -> bool:
         """Whether the oscillator is no longer the one that the timeline was learned from."""
         is_lost = self.board.breaks != self._breaks_seen or not self.board.is_oven_ready

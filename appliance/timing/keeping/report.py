@@ -70,7 +70,7 @@ def find_alarms(keeper: Keeper, standing: Standing, raw_ns: int) -> frozenset[Al
         found |= receiver.alarms(raw_ns)
     dissenting = keeper.verdict.dissenting
     standing_alarms = {
-        Alarm.LEAP_UNKNOWN: keeper.belief.leap is Leap.UNKNOWN,
+        Alarm.LEAP_UNKNOWN: keeper.is_telling and keeper.belief.leap is Leap.UNKNOWN,
         Alarm.SECOND_OFF: keeper.is_label_contested,
         Alarm.CELLULAR_DIFFERS: CELLULAR in dissenting,
         Alarm.NETWORK_DIFFERS: bool(dissenting - {CELLULAR, GNSS}),
@@ -87,6 +87,8 @@ def _alarms_of_board(keeper: Keeper, raw_ns: int) -> set[Alarm]:
     board, found = keeper.board, set[Alarm]()
     if board.is_silent(raw_ns):
         found.add(Alarm.BOARD_SILENT)
+    elif board.tie.is_set and not board.tie.is_stamped:
+        found.add(Alarm.PULSE_UNTIED)
     if board.restarts:
         found.add(Alarm.BOARD_RESTARTED)
     if board.tie.torn_ns or board.tie.tears:

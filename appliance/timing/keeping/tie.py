@@ -72,6 +72,11 @@ class PulseTie:
         return self._pulses >= 2
 
     @property
+    def is_stamped(self) -> bool:
+        """Whether pulses themselves, not lines alone, have tied it lately."""
+        return self.is_set and self.sequence - self._stamped <= STAMP_LIFE_PULSES
+
+    @property
     def wander_ppm(self) -> float:
         """How fast the raw clock may leave the oscillator between pulses, in ppm."""
         if self._checks < CHECKS_TO_TRUST:
