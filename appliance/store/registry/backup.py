@@ -7,23 +7,21 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url
-
 from appliance.errors import Fault
 from appliance.quantities import Utc, render_second
 from appliance.store.files import sync_folder
+from appliance.store.registry.database import Database
 
 KEPT = 5
 
 
-def back_up_sqlite(engine: Engine, folder: Path, now: Utc, kept: int = KEPT) -> Path | None:
-    """Copy the database into `folder` under the date of `now` and keep the last `kept` copies.
+def back_up_sqlite(database: Database, folder: Path, now: Utc, kept: int = KEPT) -> Path:
+    """Copy a database of SQLite into `folder` under the date of `now`; keep the last `kept` copies.
 
-    Gives the path of the copy; None when the database lives in memory alone.  Raises Fault.
+    Gives the path of the copy, which is itself a registry.  Raises Fault.
     """
-    source = make_url(engine.url).database
-    if not source or source == ":memory:":
-        return None
+    source = database.engine.url.database
+    assert source, "a registry is a file"
     second = render_second(now.posix_us // 1_000_000).decode()
     path = folder / f"registry-{second[:8]}T{second[8:]}Z.sqlite"
     try:

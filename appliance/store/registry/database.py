@@ -18,10 +18,10 @@ from appliance.store.registry.faults import Kind, judge, translate
 T = TypeVar("T")
 
 THREADS = 4
-ATTEMPTS = 6
+ATTEMPTS = 10
 """So often a transaction is tried when others are in its way."""
 _PAUSE_S = 0.01
-_BUSY_MS = 5000
+_BUSY_MS = 1000
 _READING = "registry_reading"
 
 

@@ -33,13 +33,15 @@ def migrate(database: Database, back_up: Callable[[], object], scripts: Path = S
     `back_up` is called first when there is a registry and it is to change.  Raises Refused when
     its schema is newer than this program, and as `Database.run`; then nothing is changed.
     """
-    old = database.read(revision_of)
-    newest = _check(old, _directory(scripts))
-    if old == newest:
-        return Upgrade(old, newest)
-    if old is not None:
-        back_up()
-    return database.run(lambda connection: _upgrade(connection, scripts))
+    if database.engine.dialect.name != "postgresql":
+        return _migrate(database, back_up, scripts)
+
+    def alone(guard: Connection) -> Upgrade:
+        # On a connection of its own: a transaction that waited would still see the old tables.
+        guard.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        return _migrate(database, back_up, scripts)
+
+    return database.run(alone)
 
 
 def revision_of(connection: Connection) -> str | None:
@@ -47,19 +49,21 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _upgrade(connection: Connection, scripts: Path) -> Upgrade:
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    old = revision_of(connection)
-    newest = _check(old, ScriptDirectory.from_config(config))
-    command.upgrade(config, "head")
+def _migrate(database: Database, back_up: Callable[[], object], scripts: Path) -> Upgrade:
+    old = database.read(revision_of)
+    newest = _check(old, ScriptDirectory(str(scripts)))
+    if old not in {None, newest}:
+        back_up()
+    if old != newest:
+        database.run(lambda connection: _upgrade(connection, scripts))
     return Upgrade(old, newest)
 
 
-def _directory(scripts: Path) -> ScriptDirectory:
-    return ScriptDirectory(str(scripts))
+def _upgrade(connection: Connection, scripts: Path) -> None:
+    """Run what revisions are missing; none when another process was first."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    command.upgrade(config, "head")
 
 
 def _check(revision: str | None, directory: ScriptDirectory) -> str:
