@@ -61,7 +61,7 @@ class TimeDevice(_Table, frozen=True):
 
     `baud` 0 means what the kind is used to.  A receiver has the `constellation` that its pulse
     follows and the `family` that it is configured as; all receivers together are one vote.
-    `cable_delay_ns` is what the antenna's cable adds.
+    `cable_delay_ns` is what the antenna's cable adds; "mixed" is the board's GPS input, as "gps".
     """
 
     name: Name
@@ -205,6 +205,9 @@ class Settings(_Table, frozen=True):
                 f'production takes no time of source "{self.time.source}": its keys would sign '
                 'nothing.  Set [time] source to "hardware", or to "system"'
             )
+        if self.time.source == "hardware":
+            _refuse_twice("device", [device.name for device in self.time.device])
+            _refuse_shared_input(self.time.device)
         self.profiles()
 
     def profiles(self) -> tuple[Profile, ...]:
@@ -234,6 +237,19 @@ def _refuse_example(oids: Sequence[str]) -> None:
                 f"policy {oid} is under {EXAMPLE_ARC}, the arc for examples: "
                 "production needs a policy OID of its own"
             )
+
+
+def _refuse_shared_input(devices: Sequence[TimeDevice]) -> None:
+    holders: dict[str, str] = {}
+    for device in devices:
+        if device.kind == "gnss":
+            place = "BeiDou" if device.constellation == "beidou" else "GPS"
+            first = holders.setdefault(place, device.name)
+            if first != device.name:
+                raise Refused(
+                    f"the receivers {first} and {device.name} both have the board's {place} input,"
+                    ' which takes one pulse: set another constellation ("mixed" is the GPS input)'
+                )
 
 
 def _refuse_twice(what: str, names: Sequence[str]) -> None:

@@ -298,3 +298,44 @@ def test_settings_without_a_profile_to_serve_are_refused_before_any_role_starts(
 def test_fronts_are_as_many_as_told_and_at_least_one() -> None:
     assert Settings(fronts=7).front_count == 7
     assert Settings().front_count >= 1
+
+
+# --- devices --------------------------------------------------------------------------------------
+
+
+def devices(*receivers: tuple[str, str], source: str = "hardware") -> str:
+    tables = [
+        f"[[time.device]]\nname = '{name}'\nkind = 'gnss'\npath = 'x'\nconstellation = '{to}'\n"
+        for name, to in receivers
+    ]
+    return f"[time]\nsource = '{source}'\n" + "".join(tables)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [devices(("a", "gps"), ("b", "mixed")), devices(("a", "gps"), ("b", "gps"))],
+    indirect=True,
+)
+def test_two_receivers_on_one_input_of_the_board_are_refused(written: Path) -> None:
+    with pytest.raises(Refused, match=r"receivers a and b both .* GPS input"):
+        load_settings(written).check()
+
+
+@pytest.mark.parametrize("written", [devices(("a", "gps"), ("a", "beidou"))], indirect=True)
+def test_two_devices_of_one_name_are_refused(written: Path) -> None:
+    with pytest.raises(Refused, match="more than one device a"):
+        load_settings(written).check()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        devices(("a", "gps"), ("b", "beidou")),
+        devices(("a", "mixed"), ("b", "beidou")),
+        devices(("a", "gps"), ("b", "gps"), source="demo"),
+    ],
+    ids=["one each", "mixed is the GPS input", "devices that are not used"],
+    indirect=True,
+)
+def test_receivers_with_an_input_each_are_taken(written: Path) -> None:
+    load_settings(written).check()

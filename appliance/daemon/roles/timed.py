@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec.msgpack import Decoder
 from twisted.logger import Logger
 
+from appliance.daemon.clock_choices import ensemble_config
 from appliance.daemon.errands import outside_sources
 from appliance.daemon.outlets import Outlets, open_outlets
 from appliance.daemon.places import read_boot_id
@@ -30,18 +31,15 @@ from appliance.services.messages import (
     TimeReport,
 )
 from appliance.services.reactor import ListeningPort
-from appliance.settings import Time, TimeDevice
+from appliance.settings import Time
 from appliance.store.files import write_durably
 from appliance.store.history import HistoryWriter
 from appliance.store.time_page import TimePageFile
 from appliance.timing.ensemble import Ensemble
-from appliance.timing.keeping.config import EnsembleConfig
 from appliance.timing.sources.leap import LeapTable, parse_leap_table
-from appliance.timing.sources.receivers import Input
 from appliance.wire.ipc import FrameProtocol, FrameServer
 
 LEAP_FILE = Path("/usr/share/zoneinfo/leap-seconds.list")
-_INPUTS = {"gps": Input.GPS, "beidou": Input.BEIDOU}
 
 
 def raw_ns() -> int:
@@ -105,7 +103,7 @@ class TimeRole:
         tables = choice.device
         if choice.source == "simulated":
             tables = simulated_devices(places.devices)
-        ensemble = Ensemble(_configure(choice, tables), self._kept())
+        ensemble = Ensemble(ensemble_config(choice, tables, _leap_table()), self._kept())
         history = HistoryWriter(places.history, lambda: ensemble.status(raw_ns()))
         self._outlets = open_outlets(choice, reactor=reactor, raw_ns=raw_ns)
         keeper = DisciplinedClock(
@@ -173,26 +171,6 @@ class TimeRole:
 
 def _hello() -> Hello:
     return Hello(PROTOCOL_VERSION, ())
-
-
-def _configure(choice: Time, tables: tuple[TimeDevice, ...]) -> EnsembleConfig:
-    receivers = [table for table in tables if table.kind == "gnss"]
-    inputs = {
-        table.name: _INPUTS[table.constellation]
-        for table in receivers
-        if table.constellation in _INPUTS
-    }
-    return EnsembleConfig(
-        inputs=inputs,
-        delays_ns={
-            inputs[table.name]: table.cable_delay_ns for table in receivers if table.name in inputs
-        },
-        operators={server: server for server in choice.ntp},
-        beidou_mandatory=choice.beidou_mandatory,
-        floor_ns=choice.floor_us * NS_PER_US,
-        tai_utc_s=choice.utc_offset_s,
-        leap_table=_leap_table(),
-    )
 
 
 def _leap_table() -> LeapTable | None:
