@@ -31,6 +31,7 @@ Oid = Annotated[
 Seconds = Annotated[float, Meta(ge=0.1, le=3600.0)]
 _PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
 _SERVER = rf"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)(:({_PORT}))?"
+_HOST = "([0-9A-Za-z._-]+)"  # it goes into a command between quotes
 Server = Annotated[str, Meta(pattern=rf"^{_SERVER}\Z", max_length=255)]
 """HOST or HOST:PORT; an IPv6 address stands in brackets."""
 
@@ -56,12 +57,24 @@ class Listen(_Table, frozen=True):
     ntp_port: Port = 11123
 
 
+class Position(_Table, frozen=True):
+    """Where a receiver's antenna is: WGS 84, the height over the ellipsoid."""
+
+    latitude_deg: Annotated[float, Meta(ge=-90, le=90)]
+    longitude_deg: Annotated[float, Meta(ge=-180, le=180)]
+    height_m: Annotated[float, Meta(ge=-1000, le=10_000)]
+    accuracy_mm: Annotated[int, Meta(ge=1, le=100_000)] = 1000
+
+
 class TimeDevice(_Table, frozen=True):
     """A device of time: its name, kind, path (a name that udev gives, or a path) and speed.
 
     `baud` 0 means what the kind is used to.  A receiver has the `constellation` that its pulse
     follows and the `family` that it is configured as; all receivers together are one vote.
     `cable_delay_ns` is what the antenna's cable adds; "mixed" is the board's GPS input, as "gps".
+    A receiver without `position` surveys for `survey_s`, and until it knows its place within
+    `survey_accuracy_mm`.  A modem asks `ntp_server` itself, "" for none; a pulse's interrupt may be
+    `irq_allowance_ns` late.
     """
 
     name: Name
@@ -71,6 +84,11 @@ class TimeDevice(_Table, frozen=True):
     family: Literal["nmea", "ubx", "casic"] = "nmea"
     constellation: Literal["gps", "beidou", "mixed"] = "mixed"
     cable_delay_ns: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    position: Position | None = None
+    survey_s: Annotated[int, Meta(ge=60, le=604_800)] = 86_400
+    survey_accuracy_mm: Annotated[int, Meta(ge=1, le=100_000)] = 2000
+    ntp_server: Annotated[str, Meta(pattern=rf"^{_HOST}?\Z", max_length=127)] = ""
+    irq_allowance_ns: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
 
 
 class TimeOutput(_Table, frozen=True):

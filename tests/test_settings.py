@@ -339,3 +339,29 @@ def test_two_devices_of_one_name_are_refused(written: Path) -> None:
 )
 def test_receivers_with_an_input_each_are_taken(written: Path) -> None:
     load_settings(written).check()
+
+
+def device(line: str) -> str:
+    return f"[[time.device]]\nname = 'a'\nkind = 'gnss'\npath = 'x'\n{line}\n"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(device(f"ntp_server = {server!r}") for server in ('ntp",1', "a b", "a;", "a:123")),
+        *(device(f'ntp_server = "a{escape}"') for escape in ("\\r", "\\n", "\\u0000", "\\u001A")),
+        device("irq_allowance_ns = -1"),
+        device("survey_s = 0"),
+        device("position = {latitude_deg = 91, longitude_deg = 0, height_m = 0}"),
+        device("position = {latitude_deg = 1}"),
+    ],
+    indirect=True,
+)
+def test_what_no_device_could_be_given_is_malformed(written: Path) -> None:
+    with pytest.raises(Malformed):
+        load_settings(written)
+
+
+@pytest.mark.parametrize("written", [device("ntp_server = 'ntp-1.example.cn'")], indirect=True)
+def test_the_modem_s_own_server_is_a_name_or_an_address(written: Path) -> None:
+    assert load_settings(written).time.device[0].ntp_server == "ntp-1.example.cn"

@@ -13,10 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from appliance.errors import Malformed
-from appliance.settings import TimeDevice
+from appliance.settings import Position, TimeDevice
 from appliance.timing.keeping.config import Command
 from drivers.api import Constellation, DriverError, Sink
 from drivers.gnss.receiver import Family, GnssReceiverSettings, receiver_line
+from drivers.gnss.ubx_setup import Place
 from drivers.modem.modem import ModemSettings, modem_line
 from drivers.oscillator.board import Board, board_line
 from drivers.oscillator.ocb import Verb
@@ -85,28 +86,63 @@ def open_rack(
     boards: list[Board] = []
     devices: list[Device] = []
     for table in tables:
-        place = LinePlace(table.name, table.path, table.baud or _USUAL_BAUD.get(table.kind, 0))
         if table.kind == "board":
+            place = _place(table)
             boards.append(Board(table.name, sink=sink, reactor=reactor))
             devices.append(board_line(place, boards[-1], sink=sink, reactor=reactor, raw_ns=raw_ns))
         elif table.kind == "modem":
-            modem = ModemSettings(line=place)
-            devices.append(modem_line(modem, sink=sink, reactor=reactor, raw_ns=raw_ns))
+            devices.append(
+                modem_line(modem_settings(table), sink=sink, reactor=reactor, raw_ns=raw_ns)
+            )
         elif table.kind == "pps":
             devices.append(_pulses(table, sink, reactor))
         else:
-            receiver = GnssReceiverSettings(
-                line=place,
-                constellation=Constellation(table.constellation),
-                family=Family(table.family),
-            )
+            receiver = receiver_settings(table)
             devices.append(receiver_line(receiver, sink=sink, reactor=reactor, raw_ns=raw_ns))
     return Rack(devices, boards)
 
 
+def _place(table: TimeDevice) -> LinePlace:
+    return LinePlace(table.name, table.path, table.baud or _USUAL_BAUD[table.kind])
+
+
+def modem_settings(table: TimeDevice) -> ModemSettings:
+    """Tell a modem's driver what its table says."""
+    return ModemSettings(line=_place(table), ntp_server=table.ntp_server)
+
+
+def pulse_settings(table: TimeDevice) -> PulseSettings:
+    """Tell the kernel's pulses what their table says."""
+    return PulseSettings(
+        source=table.name, path=table.path, irq_allowance_ns=table.irq_allowance_ns
+    )
+
+
+def receiver_settings(table: TimeDevice) -> GnssReceiverSettings:
+    """Tell a receiver's driver what its table says; its cable is taken off by the clock."""
+    position = table.position
+    return GnssReceiverSettings(
+        line=_place(table),
+        constellation=Constellation(table.constellation),
+        family=Family(table.family),
+        place=None if position is None else _antenna(position),
+        survey_s=table.survey_s,
+        survey_accuracy_mm=table.survey_accuracy_mm,
+    )
+
+
+def _antenna(position: Position) -> Place:
+    return Place(
+        round(position.latitude_deg * 1e7),
+        round(position.longitude_deg * 1e7),
+        round(position.height_m * 100),
+        position.accuracy_mm * 10,
+    )
+
+
 def _pulses(table: TimeDevice, sink: Sink, reactor: Any) -> Device:  # noqa: ANN401
     """Take the kernel's pulses from below /dev, a simulated board's from any other file."""
-    settings = PulseSettings(source=table.name, path=table.path)
+    settings = pulse_settings(table)
     if settings.device.startswith("/dev/"):
         return KernelPulses(settings, sink=sink, reactor=reactor)
     return RecordedPulses(settings, sink=sink, reactor=reactor)

@@ -32,8 +32,8 @@ class Family(enum.Enum):
 class GnssReceiverSettings:
     """A receiver: where it is, what it is, and what its clock runs on.
 
-    `place` is where its antenna is, for the timing mode of UBX receivers; without one a UBX or
-    CASIC receiver surveys for `survey_s` first.  `cable_delay_ns` is taken off the pulse by UBX.
+    `place` is where its antenna is, for the timing mode; without one a UBX or CASIC receiver
+    surveys for `survey_s` first.  `cable_delay_ns` is taken off the pulse by UBX.
     """
 
     line: LinePlace
@@ -49,14 +49,19 @@ class GnssReceiverSettings:
         if self.family is Family.UBX:
             return self._ubx_setup()
         if self.family is Family.CASIC:
-            variance_m2 = (self.survey_accuracy_mm / 1000) ** 2
-            survey = casic.CfgTmode(
+            return (casic.configure_timing(), casic.encode(self._casic_mode()))
+        return ()
+
+    def _casic_mode(self) -> casic.CfgTmode:
+        if self.place is None:
+            return casic.CfgTmode(
                 casic.TimingMode.SURVEY_IN,
                 survey_s=self.survey_s,
-                survey_variance_m2=variance_m2,
+                survey_variance_m2=(self.survey_accuracy_mm / 1000) ** 2,
             )
-            return (casic.configure_timing(), casic.encode(survey))
-        return ()
+        x_m, y_m, z_m = self.place.from_centre_m()
+        variance_m2 = (self.place.accuracy_01mm / 10_000) ** 2
+        return casic.CfgTmode(casic.TimingMode.FIXED, x_m, y_m, z_m, variance_m2)
 
     def _ubx_setup(self) -> tuple[bytes, ...]:
         if self.place is not None:

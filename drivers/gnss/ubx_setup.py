@@ -7,6 +7,7 @@ and one that restarts is configured again when its line opens or its messages fa
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 
@@ -43,6 +44,10 @@ TMODE_SVIN_MIN_DUR = 0x4003_0010
 TMODE_SVIN_ACC_LIMIT = 0x4003_0011
 TP_ANT_CABLEDELAY = 0x3005_0001
 
+HALF_AXIS_M = 6_378_137.0
+FLATTENING = 1 / 298.257223563
+ECCENTRICITY_2 = FLATTENING * (2 - FLATTENING)
+
 _SURVEY_IN, _FIXED, _LATITUDE_LONGITUDE = 1, 2, 1
 
 
@@ -54,6 +59,19 @@ class Place:
     longitude_e7: int
     height_cm: int
     accuracy_01mm: int
+
+    def from_centre_m(self) -> tuple[float, float, float]:
+        """Give x, y and z from the Earth's centre, by the ellipsoid of WGS 84 (NGA.STND.0036)."""
+        latitude = math.radians(self.latitude_e7 / 1e7)
+        longitude = math.radians(self.longitude_e7 / 1e7)
+        height_m = self.height_cm / 100
+        normal_m = HALF_AXIS_M / math.sqrt(1 - ECCENTRICITY_2 * math.sin(latitude) ** 2)
+        from_axis_m = (normal_m + height_m) * math.cos(latitude)
+        return (
+            from_axis_m * math.cos(longitude),
+            from_axis_m * math.sin(longitude),
+            (normal_m * (1 - ECCENTRICITY_2) + height_m) * math.sin(latitude),
+        )
 
 
 def value_set(items: Mapping[int, int], layers: int = RAM) -> bytes:

@@ -5,10 +5,18 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from appliance.daemon.rack import open_rack, open_rig, simulated_devices
+from appliance.daemon.rack import (
+    modem_settings,
+    open_rack,
+    open_rig,
+    pulse_settings,
+    receiver_settings,
+    simulated_devices,
+)
 from appliance.errors import Malformed
-from appliance.settings import TimeDevice
+from appliance.settings import Position, TimeDevice
 from drivers.api import Reading
+from drivers.gnss.ubx_setup import Place
 from drivers.pps.kernel import KernelPulses
 from drivers.pps.recorded import RecordedPulses
 from drivers.serial_line import SerialLine
@@ -58,3 +66,24 @@ def test_a_scenario_that_is_none_is_refused_by_its_place(tmp_path: Path) -> None
     path.write_text("[[fault]]\nat = 'soon'\n", "utf-8")
     with pytest.raises(Malformed, match=r"bad\.toml"):
         open_rig(tmp_path / "devices", seed=1, scenario=path, reactor=Clock())
+
+
+def test_a_modem_is_told_the_server_that_it_asks_itself() -> None:
+    table = TimeDevice(name="m", kind="modem", path="ttyS2", ntp_server="ntp.example")
+    assert modem_settings(table).ntp_server == "ntp.example"
+
+
+def test_pulses_are_allowed_the_latency_of_their_table() -> None:
+    table = TimeDevice(name="pps", kind="pps", path="pps0", irq_allowance_ns=25_000)
+    assert pulse_settings(table).irq_allowance_ns == 25_000
+
+
+def test_a_receiver_at_a_known_place_is_told_it_and_another_surveys() -> None:
+    position = Position(
+        latitude_deg=39.9042, longitude_deg=-116.4074, height_m=43.5, accuracy_mm=20
+    )
+    fixed = TimeDevice(name="a", kind="gnss", path="x", family="ubx", position=position)
+    assert receiver_settings(fixed).place == Place(399_042_000, -1_164_074_000, 4_350, 200)
+    surveying = TimeDevice(name="a", kind="gnss", path="x", survey_s=600, survey_accuracy_mm=500)
+    settings = receiver_settings(surveying)
+    assert (settings.place, settings.survey_s, settings.survey_accuracy_mm) == (None, 600, 500)

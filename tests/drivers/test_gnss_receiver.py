@@ -114,6 +114,23 @@ def test_a_ubx_receiver_without_a_place_surveys(tty):
     bench.line.stop()
 
 
+@pytest.mark.parametrize(
+    ("place", "wanted_m"),
+    [
+        (ubx_setup.Place(0, 900_000_000, 10_000, 20_000), (0.0, 6_378_237.0, 0.0)),
+        (ubx_setup.Place(-900_000_000, 0, 0, 20_000), (0.0, 0.0, -6_356_752.3142)),
+    ],
+)
+def test_a_casic_receiver_is_told_its_place_from_the_earth_s_centre(tty, place, wanted_m):
+    # The half axes are those of WGS 84.
+    bench = Bench(tty, family=Family.CASIC, place=place)
+    bench.run(0.1)
+    *_, mode = [casic.decode(*each) for each in sent(tty)]
+    assert (mode.mode, mode.variance_m2) == (casic.TimingMode.FIXED, 4.0)
+    assert (mode.x_m, mode.y_m, mode.z_m) == pytest.approx(wanted_m, abs=1e-3)
+    bench.line.stop()
+
+
 def test_a_casic_receiver_surveys_and_sends_its_times(tty):
     bench = Bench(tty, family=Family.CASIC, survey_s=600)
     bench.run(0.1)
