@@ -223,10 +223,10 @@ def key_usage(usages: Iterable[KeyUsage]) -> bytes:
     return extension(oids.KEY_USAGE, der.bit_string(bits, 7 - last % 8), critical=True)
 
 
-def extended_key_usage(*purposes: str) -> bytes:
-    """Render extKeyUsage, critical, as RFC 3161 2.3 asks of a TSA."""
+def extended_key_usage(*purposes: str, critical: bool = True) -> bytes:
+    """Render extKeyUsage; critical, as RFC 3161 2.3 asks of a TSA, unless told otherwise."""
     value = der.sequence(*(der.oid(purpose) for purpose in purposes))
-    return extension(oids.EXTENDED_KEY_USAGE, value, critical=True)
+    return extension(oids.EXTENDED_KEY_USAGE, value, critical=critical)
 
 
 def subject_key_id(identifier: bytes) -> bytes:

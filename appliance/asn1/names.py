@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
+
 import attrs
 
 from appliance.asn1 import der, oids
@@ -16,7 +19,28 @@ _SHORT = {
     oids.PROVINCE: "ST",
     oids.ORGANIZATION: "O",
     oids.ORGANIZATIONAL_UNIT: "OU",
+    oids.SERIAL_NUMBER: "serialNumber",
+    oids.EMAIL_ADDRESS: "emailAddress",
+    oids.UID: "UID",
 }
+TYPES = {short: oid for oid, short in _SHORT.items()}
+"""The dotted types of attributes that are written, by the short names of RFC 4519 and PKCS #9."""
+
+_UTF8_BOUNDS = {
+    oids.COMMON_NAME: 64,
+    oids.ORGANIZATION: 64,
+    oids.ORGANIZATIONAL_UNIT: 64,
+    oids.LOCALITY: 128,
+    oids.PROVINCE: 128,
+    oids.UID: 256,
+}
+"""How many characters a UTF8String may have.  RFC 5280 appendix A; RFC 4524 for UID."""
+_SERIAL_NUMBER_BOUND = 64
+_EMAIL_BOUND = 255
+_PRINTABLE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?")
+# Control, format (which turn text round), surrogate; separators of lines and paragraphs.  Private
+# use stays: names of people are written in it.
+_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NUMERIC_STRING, _TELETEX_STRING, _UNIVERSAL_STRING, _BMP_STRING = 0x12, 0x14, 0x1C, 0x1E
 _CHARSETS = {
     der.UTF8_STRING: "utf-8",
@@ -53,15 +77,41 @@ class Name:
 def encode_name(
     common_name: str, *, organization: str | None = None, country: str | None = None
 ) -> bytes:
-    """Render the Name C, O, CN without those left None.  Raises Malformed past X.520's bounds."""
-    parts = [
-        (oids.COUNTRY, _country(country)) if country else None,
-        (oids.ORGANIZATION, _directory_string(organization)) if organization else None,
-        (oids.COMMON_NAME, _directory_string(common_name)),
-    ]
-    return der.sequence(
-        *(der.set_of([der.sequence(der.oid(part[0]), part[1])]) for part in parts if part)
+    """Render the Name C, O, CN without those left None.  Raises as `encode_attributes` does."""
+    parts = (
+        (oids.COUNTRY, country or None),
+        (oids.ORGANIZATION, organization or None),
+        (oids.COMMON_NAME, common_name),
     )
+    return encode_attributes((kind, text) for kind, text in parts if text is not None)
+
+
+def encode_attributes(attributes: Iterable[tuple[str, str]]) -> bytes:
+    """Render a Name of (dotted type, text) in the order given, one a relative name.
+
+    Raises Malformed for a type that is not in `TYPES`, past X.520's bounds, and for characters that
+    do not show themselves.
+    """
+    return der.sequence(*(encode_relative(kind, text) for kind, text in attributes))
+
+
+def encode_relative(kind: str, text: str) -> bytes:
+    """Render one RelativeDistinguishedName of one attribute.  Raises as `encode_attributes`."""
+    return der.set_of([der.sequence(der.oid(kind), _attribute_value(kind, text))])
+
+
+def printable_string(text: str) -> bytes:
+    """Render a PrintableString.  Raises Malformed for characters it has not.  X.680 41.4."""
+    if not _PRINTABLE.issuperset(text):
+        raise Malformed("a PrintableString has letters, digits and few marks")
+    return der.tlv(der.PRINTABLE_STRING, text.encode())
+
+
+def shows(text: str) -> bool:
+    """Tell whether each character shows itself and there is more than spaces."""
+    if text.isascii():
+        return text.isprintable() and not text.isspace() and text != ""
+    return bool(text.strip()) and not any(unicodedata.category(mark) in _FORBIDDEN for mark in text)
 
 
 def read_name(data: bytes, position: int, end: int) -> tuple[Name, int]:
@@ -90,10 +140,28 @@ def _read_attribute(data: bytes, position: int, end: int) -> tuple[str, str]:
     return der.oid_text(data, start, stop), text
 
 
-def _directory_string(text: str) -> bytes:
-    if not 1 <= len(text) <= 64:  # ub-common-name, ub-organization-name
-        raise Malformed("a name attribute has 1 to 64 characters")
-    return der.utf8_string(text)
+def _attribute_value(kind: str, text: str) -> bytes:
+    if not shows(text):
+        raise Malformed("a name attribute is empty or has characters that do not show")
+    if bound := _UTF8_BOUNDS.get(kind):
+        if len(text) > bound:
+            raise Malformed(f"{_SHORT[kind]} has 1 to {bound} characters")
+        return der.utf8_string(text)
+    if kind == oids.COUNTRY:
+        return _country(text)
+    if kind == oids.SERIAL_NUMBER:
+        if len(text) > _SERIAL_NUMBER_BOUND:
+            raise Malformed("serialNumber has 1 to 64 characters")
+        return printable_string(text)
+    if kind == oids.EMAIL_ADDRESS:
+        return _email(text)
+    raise Malformed("a name has no attribute of this type")
+
+
+def _email(text: str) -> bytes:
+    if len(text) > _EMAIL_BOUND or not text.isascii() or not 0 < text.find("@") < len(text) - 1:
+        raise Malformed("an emailAddress is ASCII around an @")
+    return der.tlv(der.IA5_STRING, text.encode())
 
 
 def _country(code: str) -> bytes:

@@ -3,10 +3,13 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import der, names, oids
+from appliance.asn1 import der, keys, names, oids
 from appliance.errors import Malformed
 
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
+_ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=64)
+_FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_SHOWN = st.characters(exclude_categories=_FORBIDDEN)
+_TEXT = st.text(_SHOWN, min_size=1, max_size=64).filter(str.strip)
 
 
 def decode(data):
@@ -22,9 +25,87 @@ def test_a_name_written_is_read_back(common_name, organization, country):
     assert name.common_name == common_name
 
 
-@given(_TEXT)
+@given(_ANY_TEXT)
 def test_a_name_as_text_is_printable(text):
-    assert str(decode(names.encode_name(text))).isprintable()
+    pair = der.sequence(der.oid(oids.COMMON_NAME), der.utf8_string(text))
+    assert str(decode(der.sequence(der.set_of([pair])))).isprintable()
+
+
+_VALUES = {
+    "C": st.sampled_from(["CN", "de"]),
+    "CN": _TEXT,
+    "O": _TEXT,
+    "OU": _TEXT,
+    "L": st.text(_SHOWN, min_size=1, max_size=128).filter(str.strip),
+    "ST": _TEXT,
+    "UID": st.text(_SHOWN, min_size=1, max_size=256).filter(str.strip),
+    "serialNumber": st.text("AZaz09 '()+,-./:=?", min_size=1, max_size=64).filter(str.strip),
+    "emailAddress": st.sampled_from(["a@b", "zhang.san@hospital.example"]),
+}
+_ATTRIBUTES = st.lists(
+    st.sampled_from(sorted(_VALUES)).flatmap(lambda kind: st.tuples(st.just(kind), _VALUES[kind])),
+    max_size=12,
+)
+
+
+@given(_ATTRIBUTES)
+def test_attributes_written_in_any_order_are_read_back(attributes):
+    wanted = tuple((names.TYPES[kind], text) for kind, text in attributes)
+    encoded = names.encode_attributes(wanted)
+    assert decode(encoded).attributes == wanted
+    theirs = [
+        (one.oid.dotted_string, one.value)
+        for relative in x509.load_der_x509_csr(csr_of(encoded)).subject.rdns
+        for one in relative
+    ]
+    assert tuple(theirs) == wanted
+
+
+def csr_of(subject):
+    """Wrap a Name in a request, which the other library only parses."""
+    spki = keys.p256_spki(b"\x04" + bytes(64))
+    info = der.sequence(der.integer(0), subject, spki, der.tlv(der.context(0)))
+    return der.sequence(info, keys.ECDSA_WITH_SHA256, der.bit_string(b""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("CN", "x" * 65),
+        ("O", "x" * 65),
+        ("OU", "x" * 65),
+        ("L", "x" * 129),
+        ("ST", "x" * 129),
+        ("UID", "x" * 257),
+        ("serialNumber", "1" * 65),
+        ("serialNumber", "工号"),
+        ("serialNumber", "a@b"),
+        ("emailAddress", "a" * 254 + "@b"),
+        ("emailAddress", "nobody"),
+        ("emailAddress", "@b"),
+        ("emailAddress", "时@b"),
+        ("CN", ""),
+        ("CN", "  "),
+        ("CN", "a\nb"),
+        ("CN", "a\0"),
+        ("CN", "张\u202e三"),
+        ("CN", "a\u2028b"),
+        ("CN", "\ud800"),
+        ("C", "C1"),
+    ],
+)
+def test_an_attribute_out_of_its_bounds_is_refused(kind, text):
+    with pytest.raises(Malformed):
+        names.encode_attributes([(names.TYPES[kind], text)])
+
+
+def test_an_attribute_of_another_type_is_refused():
+    with pytest.raises(Malformed):
+        names.encode_attributes([("2.5.4.41", "x")])
+
+
+def test_a_rare_name_in_private_use_is_taken():
+    assert decode(names.encode_name("张\ue000")).common_name == "张\ue000"
 
 
 def test_a_second_implementation_reads_the_name():
