@@ -107,14 +107,14 @@ def decode_token(data: bytes) -> SignedToken:
 
 
 def _signed_data(data: bytes, position: int, end: int, content_type: str) -> SignedToken:
-    version, position = _version(data, position, end)
-    digest_algorithms, position = _digest_algorithms(data, position, end)
+    version, position = read_version(data, position, end)
+    digest_algorithms, position = read_digest_algorithms(data, position, end)
     econtent_type, econtent, position = _encapsulated_content(data, position, end)
     certificates: tuple[bytes, ...] = ()
     has_crls = False
     tag, start, stop = der.read(data, position, end)
     if tag == _CONTEXT_0:
-        certificates = _certificates(data, start, stop)
+        certificates = read_certificates(data, start, stop)
         tag, start, stop = der.read(data, stop, end)
     if tag == _CONTEXT_1:
         has_crls = True
@@ -137,12 +137,14 @@ def _signed_data(data: bytes, position: int, end: int, content_type: str) -> Sig
     )
 
 
-def _version(data: bytes, position: int, end: int) -> tuple[int, int]:
+def read_version(data: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a CMSVersion and where it ends.  Raises Malformed."""
     start, stop = der.expect(data, position, end, der.INTEGER)
     return der.integer_value(data, start, stop, max_octets=4), stop
 
 
-def _digest_algorithms(data: bytes, position: int, end: int) -> tuple[tuple[str, ...], int]:
+def read_digest_algorithms(data: bytes, position: int, end: int) -> tuple[tuple[str, ...], int]:
+    """Read digestAlgorithms as OIDs and where they end.  Raises Malformed."""
     start, stop = der.expect(data, position, end, der.SET)
     if stop - start > MAX_DIGEST_ALGORITHMS * MAX_ALGORITHM_OCTETS:
         raise Malformed("too many digestAlgorithms")
@@ -154,14 +156,15 @@ def _parse_digest_algorithms(content: bytes) -> tuple[str, ...]:
     position, end = 0, len(content)
     found: list[str] = []
     while position < end:
-        oid, position = _digest_algorithm(content, position, end)
+        oid, position = read_digest_algorithm(content, position, end)
         found.append(oid)
         if len(found) > MAX_DIGEST_ALGORITHMS:
             raise Malformed("too many digestAlgorithms")
     return tuple(found)
 
 
-def _digest_algorithm(data: bytes, position: int, end: int) -> tuple[str, int]:
+def read_digest_algorithm(data: bytes, position: int, end: int) -> tuple[str, int]:
+    """Read a DigestAlgorithmIdentifier without parameters.  Raises Malformed."""
     algorithm, stop = read_algorithm(data, position, end)
     if not algorithm.is_plain:
         raise Malformed("a digest algorithm has parameters")
@@ -178,7 +181,8 @@ def _encapsulated_content(data: bytes, position: int, end: int) -> tuple[str, by
     return econtent_type, data[start:stop], end
 
 
-def _certificates(data: bytes, position: int, end: int) -> tuple[bytes, ...]:
+def read_certificates(data: bytes, position: int, end: int) -> tuple[bytes, ...]:
+    """Read what stands in `certificates`: X.509 alone, not yet decoded.  Raises Malformed."""
     found: list[bytes] = []
     for tag, tlv_start, _, stop in der.children(data, position, end):
         if tag != der.SEQUENCE or len(found) == MAX_CERTIFICATES:
@@ -188,13 +192,13 @@ def _certificates(data: bytes, position: int, end: int) -> tuple[bytes, ...]:
 
 
 def _signer(data: bytes, position: int, end: int) -> Signer:
-    version, position = _version(data, position, end)
-    (issuer, serial_number, key_identifier), position = _signer_identifier(data, position, end)
-    digest_algorithm, position = _digest_algorithm(data, position, end)
+    version, position = read_version(data, position, end)
+    (issuer, serial_number, key_identifier), position = read_signer_identifier(data, position, end)
+    digest_algorithm, position = read_digest_algorithm(data, position, end)
     attributes_start = position
     start, position = der.expect(data, position, end, _CONTEXT_0)
     signed_attrs = data[attributes_start:position]
-    attributes = _attributes(data, start, position)
+    attributes = read_attributes(data, start, position)
     signature_algorithm, position = read_algorithm(data, position, end)
     start, stop = der.expect(data, position, end, der.OCTET_STRING)
     has_unsigned_attrs = stop != end
@@ -215,9 +219,10 @@ def _signer(data: bytes, position: int, end: int) -> Signer:
     )
 
 
-def _signer_identifier(
+def read_signer_identifier(
     data: bytes, position: int, end: int
 ) -> tuple[tuple[bytes, int, bytes | None], int]:
+    """Read (issuer, serial number, key identifier) as `Signer` has them.  Raises Malformed."""
     tag, start, stop = der.read(data, position, end)
     if tag == _SUBJECT_KEY_IDENTIFIER:
         return (b"", 0, data[start:stop]), stop
@@ -238,7 +243,8 @@ def _issuer_and_serial(content: bytes) -> tuple[bytes, int, None]:
     return content[:name_stop], serial_number, None
 
 
-def _attributes(data: bytes, position: int, end: int) -> tuple[Attribute, ...]:
+def read_attributes(data: bytes, position: int, end: int) -> tuple[Attribute, ...]:
+    """Read Attributes that fill a container, each type once.  Raises Malformed."""
     found: dict[str, Attribute] = {}
     while position < end:
         start, position = der.expect(data, position, end, der.SEQUENCE)

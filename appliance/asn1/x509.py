@@ -205,7 +205,7 @@ def encode_tbs(
         der.integer(serial_number),
         algorithm,
         issuer,
-        der.sequence(_time(validity.not_before), _time(validity.not_after)),
+        der.sequence(write_time(validity.not_before), write_time(validity.not_after)),
         subject,
         spki,
         der.tlv(der.context(3), der.sequence(*extensions)),
@@ -217,8 +217,8 @@ def assemble(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
     return der.sequence(tbs, algorithm, der.bit_string(signature))
 
 
-def _time(instant: Utc) -> bytes:
-    """UTCTime through 2049, then GeneralizedTime, to the second.  RFC 5280 4.1.2.5."""
+def write_time(instant: Utc) -> bytes:
+    """Render UTCTime through 2049, then GeneralizedTime, to the second.  RFC 5280 4.1.2.5."""
     text = render_second(instant.posix_us // US_PER_S) + b"Z"
     if b"1950" <= text < b"2050":
         return der.tlv(der.UTC_TIME, text[2:])

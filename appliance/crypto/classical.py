@@ -132,7 +132,7 @@ def verify(spki: bytes, algorithm_oid: str, message: bytes, signature: bytes) ->
     salt in parameters, which an OID does not carry; rsaEncryption names no hash: the caller maps
     it to one of the above.
     """
-    public = _load_public(spki)
+    public = load_public(spki)
     try:
         if isinstance(public, rsa.RSAPublicKey) and algorithm_oid in _RSA_HASHES:
             public.verify(signature, message, padding.PKCS1v15(), _RSA_HASHES[algorithm_oid])
@@ -145,8 +145,8 @@ def verify(spki: bytes, algorithm_oid: str, message: bytes, signature: bytes) ->
     return True
 
 
-def _load_public(spki: bytes) -> _PublicKey | None:
-    """Load a key of a kind `verify` knows, else None."""
+def load_public(spki: bytes) -> _PublicKey | None:
+    """Load a public key of a kind that is verified here, else None."""
     try:
         public = serialization.load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm):
