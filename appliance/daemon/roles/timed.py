@@ -18,6 +18,7 @@ from appliance.daemon.rack import Rack, open_rack, simulated_devices
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.errors import Conflict, Malformed
 from appliance.quantities import NS_PER_US
+from appliance.services.clock.device_log import DeviceLog
 from appliance.services.clock.disciplining import DisciplinedClock
 from appliance.services.clock.outside import outside_readings
 from appliance.services.clock.time_facts import status_facts
@@ -115,7 +116,8 @@ class TimeRole:
             keep=lambda snapshot: write_durably(places.clock_state, snapshot),
             outputs=(history, *self._outlets.outputs),
         )
-        self._rack = open_rack(tables, sink=keeper.take, reactor=reactor, raw_ns=raw_ns)
+        sink = DeviceLog(keeper.take)
+        self._rack = open_rack(tables, sink=sink, reactor=reactor, raw_ns=raw_ns)
         keeper.board = self._rack
         self._rack.start()
         self._outlets.start()
