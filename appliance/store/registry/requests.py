@@ -70,6 +70,12 @@ def get(connection: Connection, request_id: str) -> RequestRow:
     return rows.get(connection, table, request_id, RequestRow)
 
 
+def find_one(connection: Connection, request_id: str) -> RequestRow | None:
+    """Read one, if it is there."""
+    query = select(table).where(table.c.id == request_id)
+    return next(iter(rows.fetch(connection, query, RequestRow)), None)
+
+
 def find(
     connection: Connection,
     wanted: RequestFilter,
