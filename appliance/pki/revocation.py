@@ -122,7 +122,7 @@ class RevocationLists:
             )
             if fault is None:
                 entry = _find(certificate, crl, delta)
-                return RevocationStatus(_weigh(entry, signed_at), certificate, crl, entry)
+                return RevocationStatus(weigh(entry, signed_at), certificate, crl, entry)
             faults.append(RevocationStatus(fault, certificate, crl))
         return faults[0] if faults else RevocationStatus(RevocationCode.NO_LIST, certificate)
 
@@ -185,8 +185,8 @@ def _find(
     return None if newer.reason is CrlReason.REMOVE_FROM_CRL else newer
 
 
-def _weigh(entry: RevokedCertificate | None, signed_at: Utc) -> RevocationCode:
-    """Say what an entry does to a signature.  RFC 3161 clause 4."""
+def weigh(entry: RevokedCertificate | None, signed_at: Utc) -> RevocationCode:
+    """Say what an entry, or none, does to what was signed at an instant.  RFC 3161 clause 4."""
     if entry is None:
         return RevocationCode.GOOD
     if entry.reason in _HARMLESS_BEFORE and signed_at < entry.revocation_date:

@@ -11,7 +11,7 @@ from kit.path_judges import PathJudge, ask_openssl, path_judge, write
 pytestmark = pytest.mark.e2e
 
 MAX_DIFFERING = 60
-MAX_REASONS = 30
+MAX_REASONS = 32
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import attrs
 
 from appliance.asn1.crl import CertificateList
+from appliance.asn1.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate
 from appliance.pki.validation.purposes import Purpose
 from appliance.quantities import Utc
@@ -17,8 +18,8 @@ class RevocationDemand(enum.Enum):
     """How much must be known of revocation."""
 
     NONE = "none"  # it is not looked at
-    KNOWN = "known"  # what is known to be revoked is refused; silence is taken
-    LEAF = "leaf"  # the leaf must be known to be good
+    KNOWN = "known"  # what is known to be revoked is refused, anywhere; silence is taken
+    LEAF = "leaf"  # the leaf must be known to be good besides
     CHAIN = "chain"  # and so must every certificate below the root
 
 
@@ -45,3 +46,4 @@ class Material:
     roots: Sequence[Certificate]
     intermediates: Sequence[Certificate] = ()
     crls: Sequence[CertificateList] = ()
+    ocsp: Sequence[OcspResponse] = ()

@@ -30,7 +30,7 @@ from appliance.pki.validation.constraints import (
 from appliance.pki.validation.policies import policy_fault
 from appliance.pki.validation.purposes import chain_fault, is_named, purpose_fault
 from appliance.pki.validation.question import Material, Question
-from appliance.pki.validation.revocation import revocation_fault
+from appliance.pki.validation.revocation import RevocationEvidence
 from appliance.pki.validation.verdict import Code, Fault, Validation, Verdict
 
 MAX_SIGNATURES = 64
@@ -91,10 +91,9 @@ class _Search:
     def __init__(
         self, material: Material, question: Question, verify: Verify, lists: RevocationLists
     ) -> None:
-        self._material = material
         self._question = question
         self._verify = verify
-        self._lists = lists
+        self._revocation = RevocationEvidence(material, question, verify, lists)
         self._roots = frozenset(material.roots)
         self._issuers = _by_name(self._roots | frozenset(material.intermediates), self._roots)
         self._faults: dict[Certificate, Fault | None] = {}
@@ -153,7 +152,7 @@ class _Search:
             or _names_fault(chain)
             or _policy_fault(chain, question.policies)
             or chain_fault(chain, question.purpose)
-            or revocation_fault(chain, self._material, question, self._lists)
+            or self._revocation.fault(chain)
         )
 
     def _weight(self, result: Validation) -> tuple[bool, int, bool, bool]:
