@@ -89,8 +89,10 @@ class Request:
             return
         self.keep_alive = self.keep_alive and not response.close
         answer = self._connection.site.render(response, keep_alive=self.keep_alive)
-        # The answer to HEAD is that to GET without its body (RFC 9110 9.3.2).
-        self.answer = answer[: len(answer) - len(response.body)] if self._head_only else answer
+        # The answer to HEAD is that to GET without its body, and 304 is such a one (RFC 9110 9.3.2,
+        # 15.4.5).
+        is_bare = self._head_only or response.status == HTTPStatus.NOT_MODIFIED
+        self.answer = answer[: len(answer) - len(response.body)] if is_bare else answer
         self._connection.flush()
 
 
@@ -125,7 +127,8 @@ class Site(Door):
     """The routes of one port and the connections open on it.
 
     `routes` maps a path to methods; a path ending in `/` takes one more segment, which the handler
-    finds as `request.parameter`.  `wall_s` tells Unix seconds for the Date header (RFC 9110 6.6.1).
+    finds as `request.parameter`; one of a single segment and `/*` takes all that follows, slashes
+    included.  `wall_s` tells Unix seconds for the Date header (RFC 9110 6.6.1).
     """
 
     def __init__(
@@ -190,6 +193,9 @@ class Site(Door):
         if methods is None:
             folder, _, parameter = path.rpartition("/")
             methods = self.routes.get(folder + "/")
+        if methods is None:
+            top, _, parameter = path[1:].partition("/")
+            methods = self.routes.get(f"/{top}/*")
         if methods is None or (not parameter and path.endswith("/") and path != "/"):
             return problem(404, "no such path here", close=True)
         route = methods.get(method)
