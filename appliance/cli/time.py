@@ -53,9 +53,14 @@ def _confirm(context: Context, _chosen: argparse.Namespace) -> Exit:
     if not is_taken and reason is None:
         reason = "this clock has no satellites to confirm"
     if context.is_json:
-        context.show({"confirmed": is_taken, "reason": reason, "state": facts.get("state")})
+        state, cleared = facts.get("state"), facts.get("cleared", [])
+        context.show({"confirmed": is_taken, "reason": reason, "state": state, "cleared": cleared})
     elif is_taken:
-        print(f"confirmed 已确认; the clock is {facts['state']}")
+        cleared = ", ".join(facts.get("cleared", []))
+        print(
+            f"confirmed 已确认; the clock is {facts['state']}"
+            + (f"; cleared 已清除: {cleared}" if cleared else "")
+        )
     else:
         print(f"not taken 未接受: {reason}")
     return Exit.OK if is_taken else Exit.REFUSED
@@ -73,7 +78,10 @@ def _ptp(context: Context, _chosen: argparse.Namespace) -> Exit:
 DEEDS: dict[str, tuple[str, Run]] = {
     "show": ("sources, votes, bound, holdover foreseen (the default) / 显示时钟", _show),
     "plot": ("draw the history of offset and bound / 绘图", time_plot.run),
-    "confirm": ("believe the satellites again after an alarm / 确认恢复卫星授时", _confirm),
+    "confirm": (
+        "believe the satellites again after an alarm, or clear old alarms / 确认",
+        _confirm,
+    ),
     "ptp": ("print the settings of a PTP grandmaster for pmc / PTP 设置", _ptp),
 }
 

@@ -106,7 +106,7 @@ class TimeAsk(Frame, frozen=True, array_like=True, tag="time?"):
 
 
 class ConfirmTime(Frame, frozen=True, array_like=True, tag="confirm"):
-    """An operator's word that the satellites may be believed again after an alarm."""
+    """An operator's word that satellites may be believed again, or old alarms be cleared."""
 
 
 class OutsideReadings(Frame, frozen=True, array_like=True, tag="readings"):

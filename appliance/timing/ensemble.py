@@ -14,7 +14,7 @@ from appliance.timing.alarms import Alarm
 from appliance.timing.keeping.config import Command, EnsembleConfig, EnsembleStatus, Statement
 from appliance.timing.keeping.keeper import Keeper
 from appliance.timing.keeping.reacquire import Outcome, Return
-from appliance.timing.keeping.report import report
+from appliance.timing.keeping.report import past_alarms, report
 from appliance.timing.keeping.states import Cause, Event, Standing, after
 from appliance.timing.keeping.tie import Instant, TrustedClock
 from appliance.timing.trusted import MAY_ISSUE, ClockState
@@ -63,18 +63,26 @@ class Ensemble:
         self._moves[self._standing.state](raw_ns)
         return self._state(raw_ns)
 
-    def confirm(self) -> None:
-        """Believe the reference that is there, on an operator's word.
+    def confirm(self) -> frozenset[Alarm]:
+        """Believe the reference that is there, on an operator's word; else clear old alarms.
 
-        While no time is told it may begin behind what was stated before.  Raises Conflict when
-        nothing waits for a confirmation.
+        While no time is told it may begin behind what was stated before.  Where neither waits, the
+        alarms of what is over are cleared, and named.  Raises Conflict when there are none.
         """
         if self._return is not None:
             self._return.is_confirmed = True
         elif self._clock.has_stated and self._standing.state not in MAY_ISSUE:
             self._clock.forget()
         else:
+            return self._clear_past()
+        return frozenset()
+
+    def _clear_past(self) -> frozenset[Alarm]:
+        past = past_alarms(self._keeper)
+        if not past:
             raise Conflict("nothing waits for a confirmation")
+        self._keeper.forget_past()
+        return past
 
     def status(self, raw_ns: int) -> EnsembleStatus:
         """Tell everything an operator may see at `raw_ns`."""

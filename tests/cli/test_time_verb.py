@@ -169,6 +169,15 @@ def test_an_operator_confirms_and_is_told_what_came_of_it(
     assert capsys.readouterr().out == "confirmed 已确认; the clock is LOCKED\n"
 
 
+def test_alarms_that_a_confirmation_cleared_are_named(told: Callable[..., tuple[int, str]]) -> None:
+    facts = {**FACTS, "confirmed": True, "state": "READY", "cleared": ["BOARD_RESTARTED"]}
+    assert told("confirm", facts=facts) == (
+        0,
+        "confirmed 已确认; the clock is READY; cleared 已清除: BOARD_RESTARTED\n",
+    )
+    assert json.loads(told("confirm", "--json", facts=facts)[1])["cleared"] == ["BOARD_RESTARTED"]
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [

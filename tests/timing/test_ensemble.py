@@ -163,6 +163,46 @@ def test_a_contradiction_that_stays_is_an_alarm_until_an_operator_confirms():
     assert sky.advance().state is ClockState.LOCKED
 
 
+def test_an_operator_clears_alarms_of_what_is_over():
+    sky = locked(MATURE_S)
+    sky.restart_board(-0.321)
+    sky.run(120)
+    sky.raw_ns -= 30 * 10**9
+    sky.run(120)
+    over = {Alarm.BOARD_RESTARTED, Alarm.HOST_CLOCK_TORN}
+    assert over <= status(sky).alarms
+    assert sky.ensemble.confirm() == over
+    assert sky.advance().state is ClockState.LOCKED
+    assert not over & status(sky).alarms
+    with pytest.raises(Conflict):
+        sky.ensemble.confirm()
+    sky.restart_board(0.5)
+    sky.run(5)
+    assert Alarm.BOARD_RESTARTED in status(sky).alarms
+
+
+def test_an_alarm_of_what_lasts_is_not_cleared():
+    sky = locked(MATURE_S)
+    sky.raw_ns -= 5_000_000
+    sky.advance()
+    assert Alarm.HOST_CLOCK_TORN in status(sky).alarms
+    with pytest.raises(Conflict):
+        sky.ensemble.confirm()
+    assert Alarm.HOST_CLOCK_TORN in status(sky).alarms
+
+
+def test_satellites_that_wait_are_confirmed_before_alarms_are_cleared():
+    sky = locked(MATURE_S, reacquire_deadline_s=600)
+    sky.restart_board(-0.321)
+    sky.run(MATURE_S)
+    sky.gps.pulse_error_ns = sky.beidou.pulse_error_ns = 100_000
+    assert sky.run(900).state is ClockState.REACQUIRE
+    assert sky.ensemble.confirm() == set()
+    assert Alarm.BOARD_RESTARTED in status(sky).alarms
+    assert sky.advance().state is ClockState.LOCKED
+    assert sky.ensemble.confirm() == {Alarm.BOARD_RESTARTED}
+
+
 def test_nothing_can_be_confirmed_while_there_is_no_reference():
     with pytest.raises(Conflict):
         Sky().ensemble.confirm()
@@ -374,6 +414,8 @@ def test_a_damaged_memory_is_an_alarm_and_a_cold_start():
     reboot(sky, bytes(kept), 10)
     assert sky.run(5).state is ClockState.ACQUIRE
     assert Alarm.STATE_CORRUPT in status(sky).alarms
+    assert sky.ensemble.confirm() == {Alarm.STATE_CORRUPT}
+    assert Alarm.STATE_CORRUPT not in status(sky).alarms
 
 
 def test_satellites_60_us_off_after_a_long_holdover_are_slewed_to():

@@ -157,9 +157,9 @@ class TimeRole:
         facts: dict[str, object] = {"source": source}
         if isinstance(question, ConfirmTime):
             try:
-                ensemble.confirm()
-                facts["confirmed"] = True
-                self._log.warn("an operator confirmed the satellites")
+                cleared = sorted(alarm.name for alarm in ensemble.confirm())
+                facts |= {"confirmed": True, "cleared": cleared}
+                self._log.warn("an operator confirmed the clock", cleared=cleared)
             except Conflict as refusal:
                 facts |= {"confirmed": False, "reason": str(refusal)}
         now_ns = raw_ns()

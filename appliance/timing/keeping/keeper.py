@@ -279,6 +279,11 @@ class Keeper:
         self.current.foretell(phase.sequence, self.board.temp_k)
         return self.board.is_oven_ready
 
+    def forget_past(self) -> None:
+        """Forget what was amiss with board, host and memory, and is over."""
+        self.board.restarts = self.board.tie.tears = 0
+        self.is_kept_corrupt = False
+
     def snapshot(self, told: Instant | None) -> bytes:
         """Render what is to survive; `told` is the last estimate."""
         current, phase, status = self.current, self.board.phase, self.board.status

@@ -65,6 +65,7 @@ def report(
 def find_alarms(keeper: Keeper, standing: Standing, raw_ns: int) -> frozenset[Alarm]:
     """List the alarms that follow from what is known at `raw_ns`."""
     found = _alarms_of_board(keeper, raw_ns) | _alarms_of_inputs(keeper, raw_ns)
+    found |= past_alarms(keeper)
     found |= {_ALARM_OF_LEAP[fault] for fault in keeper.belief.faults}
     for receiver in keeper.constellations.receivers.values():
         found |= receiver.alarms(raw_ns)
@@ -77,10 +78,20 @@ def find_alarms(keeper: Keeper, standing: Standing, raw_ns: int) -> frozenset[Al
         Alarm.VOTE_LOST: keeper.is_outvoted,
         Alarm.CONSTELLATIONS_DIFFER: keeper.reference.differ,
         Alarm.REFERENCE_LOST: standing.state is ClockState.HOLDOVER,
-        Alarm.STATE_CORRUPT: keeper.is_kept_corrupt,
     }
     found |= {alarm for alarm, stands in standing_alarms.items() if stands}
     return frozenset(found)
+
+
+def past_alarms(keeper: Keeper) -> frozenset[Alarm]:
+    """List the alarms of what is over, which stand until an operator clears them."""
+    tie = keeper.board.tie
+    past = {
+        Alarm.BOARD_RESTARTED: keeper.board.restarts > 0,
+        Alarm.HOST_CLOCK_TORN: tie.tears > 0 and not tie.torn_ns,
+        Alarm.STATE_CORRUPT: keeper.is_kept_corrupt,
+    }
+    return frozenset(alarm for alarm, stands in past.items() if stands)
 
 
 def _alarms_of_board(keeper: Keeper, raw_ns: int) -> set[Alarm]:
@@ -89,9 +100,7 @@ def _alarms_of_board(keeper: Keeper, raw_ns: int) -> set[Alarm]:
         found.add(Alarm.BOARD_SILENT)
     elif board.tie.is_set and not board.tie.is_stamped:
         found.add(Alarm.PULSE_UNTIED)
-    if board.restarts:
-        found.add(Alarm.BOARD_RESTARTED)
-    if board.tie.torn_ns or board.tie.tears:
+    if board.tie.torn_ns:
         found.add(Alarm.HOST_CLOCK_TORN)
     if board.status is not None:
         if board.status.alarms:
