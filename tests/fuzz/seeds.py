@@ -24,6 +24,7 @@ from kit import (
     ledgers,
     openssl,
     pages,
+    path_seeds,
     stamping,
     tokens,
 )
@@ -101,6 +102,7 @@ def main() -> None:
             "signer_judgement": judgement_seeds(),
             **gnss_seeds.all_seeds(),
             **device_seeds.all_seeds(),
+            **path_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():

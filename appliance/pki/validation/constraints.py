@@ -50,7 +50,7 @@ def constrained_fault(
     """
     if not above:
         return None
-    return next((name for name in _names(certificate) if not _is_allowed(name, above)), None)
+    return next((name for name in _names(certificate) if not is_allowed(name, above)), None)
 
 
 def _names(certificate: Certificate) -> list[GeneralName]:
@@ -65,7 +65,8 @@ def _names(certificate: Certificate) -> list[GeneralName]:
     return names
 
 
-def _is_allowed(name: GeneralName, above: Sequence[NameConstraints]) -> bool:
+def is_allowed(name: GeneralName, above: Sequence[NameConstraints]) -> bool:
+    """Tell whether every one of the constraints allows a name."""
     return all(
         _is_permitted(name, constraints.permitted) and not _is_excluded(name, constraints.excluded)
         for constraints in above
