@@ -154,7 +154,7 @@ def sweep(
         )
         moved = connection.execute(
             update(table)
-            .where(table.c.id.in_(chosen), table.c.state == old)
+            .where(table.c.id.in_(chosen))
             .values(state=new)
             .returning(table.c.id, table.c.authority, table.c.serial_number)
         )
