@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import attrs
 from sqlalchemy import Connection
 
@@ -9,6 +12,7 @@ from appliance.asn1.crl import CrlReason
 from appliance.pki.states import CERTIFICATE, CertificateEvent, CertificateState
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S
 from appliance.services.registration.office import Office
+from appliance.services.registration.roads import Road
 from appliance.store.registry import certificates
 from appliance.store.registry.certificates import CertificateRow
 
@@ -27,8 +31,9 @@ class Swept:
 class CertificateDesk:
     """Changes what certificates are worth; the signer's word comes first, the registry follows."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, roads: Mapping[str, Road] = MappingProxyType({})) -> None:
         self._office = office
+        self._roads = roads
 
     async def revoke(
         self, certificate_id: str, reason: CrlReason, *, invalid_since_us: int | None = None
@@ -41,9 +46,12 @@ class CertificateDesk:
         row = await registry.read(lambda connection: certificates.get(connection, certificate_id))
         event = _event(reason)
         CERTIFICATE.after(row.state, event)  # refuse before the signer hears of it
-        await self._office.signer.revoke(
-            row.authority, bytes.fromhex(row.serial_number), reason.value, invalid_since_us
-        )
+        if row.authority in self._roads:
+            await self._roads[row.authority].revoke(row.der, reason)
+        else:
+            await self._office.signer.revoke(
+                row.authority, bytes.fromhex(row.serial_number), reason.value, invalid_since_us
+            )
         is_released = event is CertificateEvent.RELEASED
         revoked_us = None if is_released else self._office.now_us()
 

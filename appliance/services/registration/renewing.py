@@ -7,6 +7,7 @@ import functools
 import io
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import attrs
 from sqlalchemy import Connection
 
 from appliance.errors import Conflict, Refused
@@ -161,7 +162,9 @@ class RenewalDesk:
                 detail = f"the certificate is {old.state.value}"
                 outcomes.append(Outcome(item.position, ItemEvent.FAILED, detail))
             else:
-                wishes[item.position] = _wish(old, job.kind, ids[item.position])
+                wish = _wish(old, job.kind, ids[item.position])
+                road = self._desk.road_to(old.authority)
+                wishes[item.position] = attrs.evolve(wish, road=road)
         rows = await self._desk.take(list(wishes.values()))
         while any(row.state is RequestState.SUBMITTED for row in rows):
             await self._pause(SIGNER_RETRY_S)  # the signer is away; it will be back

@@ -6,23 +6,26 @@ ever; so `resume` asks again for what a crash interrupted, and nothing is issued
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
 from sqlalchemy import Connection
 from twisted.logger import Logger
 
 from appliance.asn1.x509 import Certificate, decode_certificate
-from appliance.errors import ApplianceError, Conflict, Malformed
+from appliance.errors import ApplianceError, Conflict, Malformed, NotFound, Refused
 from appliance.pki.states import CERTIFICATE, CertificateEvent, RequestEvent, RequestState
 from appliance.services.certifying.messages import IssueAsk, IssueRefusal
 from appliance.services.messages import BATCH_LIMIT
 from appliance.services.registration.office import Office
+from appliance.services.registration.roads import Road
 from appliance.store.registry import certificates, requests
 from appliance.store.registry.certificates import CertificateRow
 from appliance.store.registry.requests import RequestRow
 
-BUILTIN, OFFLINE = "builtin", "offline"
+BUILTIN, OFFLINE, EXTERNAL = "builtin", "offline", "external"
 NEW, RENEW, REKEY = "new", "renew", "rekey"
 _IN_USE = CERTIFICATE.sources(CertificateEvent.REPLACED)
 _FINAL_REFUSALS = frozenset({"Malformed", "Refused", "NotFound", "Conflict"})
@@ -53,8 +56,13 @@ class RequestDesk:
 
     _log = Logger()
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: Office, roads: Mapping[str, Road] = MappingProxyType({})) -> None:
         self._office = office
+        self._roads = roads
+
+    def road_to(self, authority: str) -> str:
+        """Tell by which road an authority is asked on line."""
+        return EXTERNAL if authority in self._roads else BUILTIN
 
     async def take(self, wishes: Sequence[Wish]) -> list[RequestRow]:
         """Keep wishes as requests and send on what can be; gives them as they are then.
@@ -78,7 +86,7 @@ class RequestDesk:
             step = (row.state, RequestEvent.CSR_ASKED)
             if row.state is RequestState.CSR_PENDING:
                 step = (row.state, RequestEvent.SUBMITTED)
-            if row.csr is not None or row.road != BUILTIN:
+            if row.csr is not None or row.road == OFFLINE:
                 raise Conflict("the request does not wait for a PKCS#10 request")
             requests.move(connection, request_id, step, now_us, csr=csr)
             return requests.get(connection, request_id)
@@ -103,24 +111,29 @@ class RequestDesk:
         while True:
             rows = await self._office.registry.read(
                 lambda connection: requests.find_oldest(
-                    connection, RequestState.SUBMITTED, BATCH_LIMIT
+                    connection, RequestState.SUBMITTED, (BUILTIN, EXTERNAL), BATCH_LIMIT
                 )
             )
-            mine = [row for row in rows if row.road == BUILTIN]
-            if not mine:
+            if not rows:
                 return count
-            sent = await self.send(mine)
+            sent = await self.send(rows)
             count += len(sent)
             if any(row.state is RequestState.SUBMITTED for row in sent):
                 return count  # the signer cannot be reached now
 
     async def send(self, rows: Sequence[RequestRow]) -> list[RequestRow]:
-        """Send submitted requests of the built-in road to the signer; gives all as they are then.
+        """Send submitted requests to their authorities; gives all as they are then.
 
-        Where the signer cannot be asked now, they stay submitted and `resume` goes on.
+        Where the signer cannot be asked now, they stay submitted and `resume` goes on; where an
+        authority outside cannot, the request has failed and can be tried again.
         """
-        ready = [row for row in rows if row.road == BUILTIN and row.state is RequestState.SUBMITTED]
+        submitted = [row for row in rows if row.state is RequestState.SUBMITTED]
+        ready = [row for row in submitted if row.road == BUILTIN]
         settled = {row.id: row for row in rows}
+        for row in submitted:
+            if row.road == EXTERNAL:
+                result = await self._ask_outside(row)
+                settled[row.id] = (await self.settle([row], [result]))[0]
         for at in range(0, len(ready), BATCH_LIMIT):
             part = ready[at : at + BATCH_LIMIT]
             try:
@@ -152,6 +165,22 @@ class RequestDesk:
             return [requests.get(connection, row.id) for row in rows]
 
         return await office.registry.run(keep)
+
+    async def _ask_outside(self, row: RequestRow) -> bytes | IssueRefusal:
+        road = self._roads.get(row.authority)
+        if road is None:
+            return IssueRefusal("NotFound", f"no road leads to the authority {row.authority}")
+        try:
+            if row.renews is None:
+                return await road.enrol(row.csr or b"")
+            old = await self._office.registry.read(
+                functools.partial(certificates.get, certificate_id=row.renews)
+            )
+            return await road.renew(old.der, row.csr)
+        except (Refused, NotFound) as error:
+            return IssueRefusal(type(error).__name__, str(error))
+        except ApplianceError as error:
+            return IssueRefusal("Unavailable", str(error))
 
     async def _asks(self, rows: Sequence[RequestRow]) -> list[IssueAsk]:
         renewed = [row.renews for row in rows if row.kind == RENEW and row.renews is not None]
@@ -227,10 +256,10 @@ def _keep(connection: Connection, rows: Sequence[RequestRow]) -> list[RequestRow
 def _begin(connection: Connection, row: RequestRow) -> None:
     if row.csr is None and row.kind != RENEW:
         event = RequestEvent.CSR_ASKED
-    elif row.road == BUILTIN:
+    elif row.road != OFFLINE:
         event = RequestEvent.SUBMITTED
     else:
-        return  # it leaves with a batch, or when its road is asked
+        return  # it leaves with a batch
     requests.move(connection, row.id, (RequestState.CREATED, event), row.created_us)
 
 

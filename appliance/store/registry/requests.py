@@ -16,7 +16,7 @@ from appliance.store.registry.tables import requests as table
 
 @attrs.frozen
 class RequestRow:
-    """A request: `road` builtin, cmp, est or offline; `kind` new, renew or rekey.
+    """A request: `road` builtin, external or offline; `kind` new, renew or rekey.
 
     `fields` fill the template; `renews` is the certificate that it is to take the place of.
     """
@@ -88,9 +88,11 @@ def find(
     return rows.fetch(connection, query, RequestRow)
 
 
-def find_oldest(connection: Connection, state: RequestState, limit: int = 100) -> list[RequestRow]:
-    """List those that have been in the registry longest, of one state: work to be done."""
-    query = select(table).where(table.c.state == state)
+def find_oldest(
+    connection: Connection, state: RequestState, roads: Sequence[str], limit: int = 100
+) -> list[RequestRow]:
+    """List those of some roads that have been in a state longest: work to be done."""
+    query = select(table).where(table.c.state == state, table.c.road.in_(roads))
     query = query.order_by(table.c.created_us, table.c.id).limit(limit)
     return rows.fetch(connection, query, RequestRow)
 

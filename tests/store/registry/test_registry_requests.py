@@ -61,7 +61,7 @@ def test_requests_are_listed_newest_first_by_filter(database):
     assert found(owner_uid="a") == [5, 4, 3]
     assert found(road="cmp") == [6]
     assert found(states=(RequestState.POLLING, RequestState.ISSUED)) == [6]
-    oldest = database.read(lambda c: requests.find_oldest(c, RequestState.CREATED, 2))
+    oldest = database.read(lambda c: requests.find_oldest(c, RequestState.CREATED, ("builtin",), 2))
     assert [int(row.id, 16) for row in oldest] == [1, 2]
     assert database.read(requests.count_by_state) == {
         RequestState.CREATED: 5,
