@@ -195,7 +195,7 @@ def ask(
             try:
                 _read_frame(reader.read)  # the Hello
             except ConnectionError as error:
-                raise PermissionError("the signer hung up: this user may not ask it") from error
+                raise PermissionError(f"{path} hung up: this user may not ask there") from error
             octets = _encode(question)
             line.sendall(len(octets).to_bytes(4, "big") + octets)
             return msgspec.msgpack.decode(_read_frame(reader.read), type=answer)

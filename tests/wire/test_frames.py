@@ -300,6 +300,13 @@ def test_an_answer_that_is_none_is_told(
         ask(path, StatusAsk(), Facts)
 
 
+def test_who_hangs_up_on_a_user_is_named_by_its_socket(tmp_path: Path) -> None:
+    path = tmp_path / "time.sock"
+    hung_up = control_socket(path, lambda _: b"", bytes(4))
+    with hung_up, pytest.raises(PermissionError, match=r"time\.sock hung up: this user may not"):
+        ask(path, StatusAsk(), Facts)
+
+
 def test_nobody_there_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         ask(tmp_path / "control.sock", StatusAsk(), Facts)
