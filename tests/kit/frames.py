@@ -73,3 +73,18 @@ def control_socket(path: Path, answer: Callable[[bytes], bytes], hello: bytes) -
             yield
         finally:
             server.join(GUARD_S)
+
+
+@contextmanager
+def rude_socket(path: Path) -> Iterator[None]:
+    """Take one connection on `path` and hang up on it without a word."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(path))
+        listening.listen(1)
+        listening.settimeout(GUARD_S)
+        server = threading.Thread(target=lambda: listening.accept()[0].close())
+        server.start()
+        try:
+            yield
+        finally:
+            server.join(GUARD_S)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.frames import UnixTransport, control_socket, framed, framed_octets
+from kit.frames import UnixTransport, control_socket, framed, framed_octets, rude_socket
 from kit.logs import logged
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -302,8 +302,10 @@ def test_an_answer_that_is_none_is_told(
 
 def test_who_hangs_up_on_a_user_is_named_by_its_socket(tmp_path: Path) -> None:
     path = tmp_path / "time.sock"
-    hung_up = control_socket(path, lambda _: b"", bytes(4))
-    with hung_up, pytest.raises(PermissionError, match=r"time\.sock hung up: this user may not"):
+    with (
+        rude_socket(path),
+        pytest.raises(PermissionError, match=r"time\.sock hung up: this user may not"),
+    ):
         ask(path, StatusAsk(), Facts)
 
 
