@@ -82,7 +82,11 @@ def rude_socket(path: Path) -> Iterator[None]:
         listening.bind(str(path))
         listening.listen(1)
         listening.settimeout(GUARD_S)
-        server = threading.Thread(target=lambda: listening.accept()[0].close())
+
+        def serve() -> None:
+            listening.accept()[0].close()
+
+        server = threading.Thread(target=serve)
         server.start()
         try:
             yield
