@@ -17,10 +17,13 @@ from kit.chains.making import AT, CA, DAY, Kind, Subject, but, revocation_list
 
 from appliance.asn1 import oids
 from appliance.asn1.crl import decode_crl
+from appliance.asn1.general_names import GeneralName, NameConstraints, NameKind
 from appliance.asn1.ocsp import decode_response
 from appliance.asn1.x509 import decode_certificate
+from appliance.crypto.verifier import Verification
 from appliance.errors import Malformed
 from appliance.pki.validation import validating
+from appliance.pki.validation.constraints import is_allowed
 from appliance.pki.validation.purposes import Purpose
 from appliance.pki.validation.question import Material, Question, RevocationDemand
 from appliance.pki.validation.validating import Validator, validate
@@ -273,3 +276,71 @@ def test_a_name_is_not_asked_for_by_default():
     assert asked(
         revocation_list(MIDDLE), question=attrs.evolve(QUESTION, purpose=Purpose.SERVER)
     ).is_valid
+
+
+# --- extremes -------------------------------------------------------------------------------------
+
+
+def test_a_list_whose_entries_are_ill_formed_tells_nothing():
+    listed = revocation_list(MIDDLE, entries=[(LEAF, x509.ReasonFlags.key_compromise)])
+    reason = b"\x0a\x01\x01"
+    assert listed.count(reason) == 1
+    broken = decode_crl(listed.replace(reason, b"\x0a\x01\x07"))
+    material = attrs.evolve(MATERIAL, crls=[*MATERIAL.crls, broken])
+    result = validate(decoded(LEAF), material, QUESTION, every_signature_holds)
+    assert (result.code, result.detail) == (
+        Code.NO_REVOCATION_DATA,
+        "reasonCode is none of RFC 5280 5.3.1",
+    )
+
+
+def every_signature_holds(*_):
+    return Verification.VALID
+
+
+def test_mappings_that_make_the_policy_tree_of_rfc_5280_explode_cost_little():
+    """RFC 9618 3: with each CA that maps n policies to n, the tree has n times as many nodes."""
+    policies = tuple(f"2.999.10.{number}" for number in range(60))
+    crossed = tuple(itertools.islice(itertools.product(policies[:8], policies[:8]), 64))
+    made = [ROOT]
+    for number in range(6):
+        made.append(made[-1].ca(f"CA {number}", policies=policies, mappings=crossed))
+    leaf = made[-1].leaf(policies=policies)
+    material = Material(roots=[decoded(ROOT)], intermediates=map_decoded(made[1:]))
+    question = attrs.evolve(
+        QUESTION, policies=frozenset({policies[7]}), revocation=RevocationDemand.NONE
+    )
+    assert validate(decoded(leaf), material, question, verify()).is_valid
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [(NameKind.EMAIL, b"example.com"), (NameKind.EMAIL, b"@example.com")],
+)
+def test_what_is_no_mailbox_lies_within_no_subtree(kind, value):
+    base = GeneralName(kind, b"example.com")
+    assert not is_allowed(GeneralName(kind, value), [NameConstraints((base,), ())])
+
+
+@pytest.mark.parametrize("uri", [b"http://[::1", b"urn:a", b"http://[2001:db8::1]/", b""])
+def test_a_uri_without_a_host_is_neither_permitted_nor_free_of_exclusion(uri):
+    name, base = (GeneralName(NameKind.URI, value) for value in (uri, b"example.com"))
+    assert not is_allowed(name, [NameConstraints((base,), ())])
+    assert not is_allowed(name, [NameConstraints((), (base,))])
+    assert is_allowed(name, [])
+
+
+@pytest.mark.parametrize(
+    ("base", "host", "is_within"),
+    [
+        (b"", b"example.com", True),
+        (b".example.com", b"example.com", False),
+        (b"example.com.", b"a.example.com", True),
+        (b"example.com", b"a.example.com.", True),
+        (b"example.com", b"evil-example.com", False),
+    ],
+)
+def test_dots_at_the_ends_of_a_dns_subtree(base, host, is_within):
+    name, subtree = (GeneralName(NameKind.DNS, value) for value in (host, base))
+    assert is_allowed(name, [NameConstraints((subtree,), ())]) is is_within
+    assert is_allowed(name, [NameConstraints((), (subtree,))]) is not is_within
