@@ -22,6 +22,7 @@ from kit import (
     device_seeds,
     gnss_seeds,
     ledgers,
+    ocsp_seeds,
     openssl,
     pages,
     path_seeds,
@@ -103,6 +104,7 @@ def main() -> None:
             **gnss_seeds.all_seeds(),
             **device_seeds.all_seeds(),
             **path_seeds.all_seeds(),
+            **ocsp_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():
