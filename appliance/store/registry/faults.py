@@ -49,9 +49,7 @@ def judge(error: exc.SQLAlchemyError) -> Kind:
     """Tell what `error` means."""
     if isinstance(error, exc.TimeoutError):  # no connection of the pool came free
         return Kind.AWAY
-    if not isinstance(error, exc.DBAPIError):
-        return Kind.BROKEN
-    cause = error.orig
+    cause = error.orig if isinstance(error, exc.DBAPIError) else None
     if isinstance(cause, sqlite3.Error):
         return _judge_sqlite(cause)
     if isinstance(cause, psycopg.Error):

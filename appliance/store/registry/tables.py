@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from appliance.errors import Fault
 from appliance.pki.states import (
     AccountState,
     BatchState,
@@ -56,8 +57,11 @@ class StateText(TypeDecorator[State], Generic[State]):
         return None if value is None else value.value
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:  # noqa: ARG002  SQLAlchemy's signature
-        """Read a state."""
-        return None if value is None else self.states(value)
+        """Read a state.  Raises Fault."""
+        try:
+            return None if value is None else self.states(value)
+        except ValueError as error:
+            raise Fault(f"the registry holds an unknown state: {error}") from None
 
 
 class JsonText(TypeDecorator[Any]):
@@ -71,8 +75,11 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else msgspec.json.encode(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002  any JSON; SQLAlchemy's signature
-        """Read a value."""
-        return None if value is None else msgspec.json.decode(value)
+        """Read a value.  Raises Fault."""
+        try:
+            return None if value is None else msgspec.json.decode(value)
+        except msgspec.DecodeError as error:
+            raise Fault(f"the registry holds text that is not JSON: {error}") from None
 
 
 metadata = MetaData(

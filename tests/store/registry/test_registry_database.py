@@ -4,11 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from kit.registry import HandedCalls, certificate, row_id
-from sqlalchemy import event, func, select, text, update
+from kit.registry import HandedCalls, certificate, request_row, row_id
+from sqlalchemy import create_engine, event, func, select, text, update
 
 from appliance.errors import Conflict, Fault, NotFound, Unavailable
-from appliance.store.registry import certificates
+from appliance.store.registry import certificates, requests
 from appliance.store.registry.database import (
     ATTEMPTS,
     Database,
@@ -159,6 +159,29 @@ def test_missing_value_is_our_own_fault(database):
 def test_statement_that_is_wrong_is_our_own_fault(database):
     with pytest.raises(Fault):
         database.read(lambda c: c.execute(text("SELECT nothing FROM nowhere")))
+
+
+def test_statement_that_cannot_be_made_is_our_own_fault(database):
+    with pytest.raises(Fault):
+        database.run(lambda c: c.execute(accounts.insert().values(id=row_id(1), nothing=1)))
+
+
+def test_reader_that_gets_no_connection_is_unavailable(database):
+    narrow = create_engine(database.engine.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    with narrow.connect(), pytest.raises(Unavailable):
+        Database(narrow).run(count)
+    narrow.dispose()
+
+
+def test_text_that_was_never_written_by_us_is_a_fault(database):
+    database.run(keep(1))
+    database.run(lambda c: requests.insert(c, [request_row(1)]))
+    database.run(lambda c: c.execute(text("UPDATE certificates SET state = 'odd'")))
+    database.run(lambda c: c.execute(text("UPDATE requests SET fields = '{'")))
+    with pytest.raises(Fault, match="unknown state"):
+        database.read(lambda c: certificates.get(c, row_id(1)))
+    with pytest.raises(Fault, match="not JSON"):
+        database.read(lambda c: requests.get(c, row_id(1)))
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ def test_request_comes_back_as_it_was_put(database):
     assert database.read(lambda c: requests.get(c, row_id(2))) == request_row(2)
     with pytest.raises(Conflict):
         keep(database, request_row(2))
+    assert database.read(lambda c: requests.find_one(c, row_id(2))) == request_row(2)
+    assert database.read(lambda c: requests.find_one(c, row_id(3))) is None
     with pytest.raises(NotFound):
         database.read(lambda c: requests.get(c, row_id(3)))
 
