@@ -11,12 +11,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Protocol as Interface
 from wsgiref.handlers import format_date_time
 
-import attrs
 import httptools
-import msgspec
 from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
@@ -25,6 +22,15 @@ from zope.interface import implementer  # type: ignore[import-untyped]
 
 from appliance.services.reactor import Clock, StreamTransport
 from appliance.wire.connections import LINGER_S, DirectSender, Door, close_lingering
+from appliance.wire.http_call import (
+    NO_PARAMETERS,
+    BodySink,
+    Call,
+    Handler,
+    Request,
+    Route,
+    Router,
+)
 from appliance.wire.http_head import EMPTY_LINES, END, NOT_WELL_FORMED, Refusal, feed, read_head
 from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, problem
 
@@ -34,93 +40,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _KNOWN_CALLS = 128
 _KNOWN_OCTETS = 1024
 """So many heads, and none longer, are remembered: some 4 MiB if they are made to cost most."""
-
-
-class BodySink(Interface):
-    """What takes a body as it arrives, so that a large one is never held whole."""
-
-    def write(self, octets: bytes) -> None:
-        """Take the next octets; what is wrong with them is said at the end, by the handler."""
-
-    def abandon(self) -> None:
-        """The rest will not come."""
-
-
-class Request:
-    """One request with its whole body, or the sink that took it; `reply` answers it once."""
-
-    __slots__ = (
-        "_connection",
-        "_head_only",
-        "answer",
-        "body",
-        "headers",
-        "keep_alive",
-        "parameter",
-        "sink",
-    )
-
-    def __init__(
-        self,
-        connection: HttpConnection,
-        headers: Mapping[bytes, bytes],
-        parameter: str = "",
-        *,
-        head_only: bool,
-        keep_alive: bool = False,
-    ) -> None:
-        self._connection = connection
-        self._head_only = head_only
-        self.headers = headers
-        self.parameter = parameter
-        self.keep_alive = keep_alive
-        self.body = b""
-        self.sink: BodySink | None = None
-        self.answer: bytes | None = None
-
-    @property
-    def client(self) -> bytes:
-        """The packed address and port of who asks."""
-        return self._connection.client
-
-    def reply(self, response: Response) -> None:
-        """Answer; the octets leave when every earlier request of the connection is answered."""
-        if self.answer is not None:
-            return
-        self.keep_alive = self.keep_alive and not response.close
-        answer = self._connection.site.render(response, keep_alive=self.keep_alive)
-        # The answer to HEAD is that to GET without its body, and 304 is such a one (RFC 9110 9.3.2,
-        # 15.4.5).
-        is_bare = self._head_only or response.status == HTTPStatus.NOT_MODIFIED
-        self.answer = answer[: len(answer) - len(response.body)] if is_bare else answer
-        self._connection.flush()
-
-
-Handler = Callable[[Request], None]
-
-
-@attrs.frozen
-class Route:
-    """What one method of one path takes: its handler, largest body, seconds allowed to send it.
-
-    With `open_sink` the body goes to a sink as it arrives; the handler finds it as `request.sink`.
-    """
-
-    handler: Handler
-    body_limit: int = 64 * 1024
-    deadline_s: float = 10.0
-    open_sink: Callable[[], BodySink] | None = None
-
-
-class Call(msgspec.Struct, frozen=True):
-    """What a head asks for."""
-
-    route: Route
-    parameter: str
-    headers: Mapping[bytes, bytes]
-    head_only: bool
-    keep_alive: bool
-    body_octets: int
 
 
 class Site(Door):
@@ -138,9 +57,11 @@ class Site(Door):
         clock: Clock,
         wall_s: Callable[[], float],
         limits: Limits = DEFAULT_LIMITS,
+        router: Router | None = None,
     ) -> None:
         super().__init__(clock, limits)
         self.routes = routes
+        self._router = router
         self.limits = limits
         self._wall_s = wall_s
         self._heads: dict[tuple[int, str, tuple[str, ...], bool], bytes] = {}
@@ -178,13 +99,22 @@ class Site(Door):
         found = self._route(head.path, head.method)
         if isinstance(found, Response):
             return Refusal(found, head_only)
-        route, parameter = found
+        route, parameter, parameters = found
         if head.body_octets > route.body_limit:
             detail = f"the body may have {route.body_limit} octets here"
             return Refusal(problem(413, detail, close=True), head_only)
-        return Call(route, parameter, head.headers, head_only, head.keep_alive, head.body_octets)
+        return Call(
+            route,
+            parameter,
+            head.headers,
+            head_only,
+            head.keep_alive,
+            head.body_octets,
+            head.query,
+            parameters,
+        )
 
-    def _route(self, path: str, method: str) -> tuple[Route, str] | Response:
+    def _route(self, path: str, method: str) -> tuple[Route, str, Mapping[str, str]] | Response:
         """Find the route and its parameter, or the answer that says there is none.
 
         The request's body, if any, is not read then: the connection ends.
@@ -203,7 +133,7 @@ class Site(Door):
             allowed = ", ".join(sorted(methods))
             fields = (f"Allow: {allowed}",)
             return problem(405, f"this path takes {allowed}", close=True, fields=fields)
-        return route, parameter
+        return route, parameter, NO_PARAMETERS
 
     def render(self, response: Response, *, keep_alive: bool) -> bytes:
         """Render the answer; heads are kept until the Date changes."""
@@ -299,6 +229,10 @@ class HttpConnection(Protocol):
 
     # --- our own -------------------------------------------------------------------------
 
+    def render(self, response: Response, *, keep_alive: bool) -> bytes:
+        """Make the octets of an answer."""
+        return self.site.render(response, keep_alive=keep_alive)
+
     def flush(self) -> None:
         """Send the answers that are next in order."""
         pending = self._pending
@@ -363,6 +297,7 @@ class HttpConnection(Protocol):
             head_only=call.head_only,
             keep_alive=call.keep_alive,
         )
+        request.query, request.parameters = call.query, call.parameters
         if route.open_sink is not None:
             request.sink = route.open_sink()
         if b"expect" in call.headers and not self._pending:

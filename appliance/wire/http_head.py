@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import httptools
 import msgspec
 
-from appliance.wire.http_values import Response, path_of, problem
+from appliance.wire.http_values import Response, path_of, problem, query_of
 
 END = b"\r\n\r\n"
 EMPTY_LINES = b"\r\n"
@@ -25,11 +25,13 @@ _ONCE = frozenset({b"content-length", b"host", b"transfer-encoding", b"content-t
 class Head(msgspec.Struct, frozen=True):
     """A head that may be answered; names of headers are in lower case.
 
-    A header that came several times has its values joined by commas.
+    A header that came several times has its values joined by commas.  `query` is as it came,
+    percent-encoded.
     """
 
     method: str
     path: str
+    query: str
     headers: Mapping[bytes, bytes]
     keep_alive: bool
     body_octets: int
@@ -56,6 +58,7 @@ def read_head(octets: bytes) -> Head | Refusal:
     return Head(
         reader.method.decode("ascii"),
         path_of(reader.url),
+        query_of(reader.url),
         headers,
         reader.keep_alive,
         int(headers.get(b"content-length", b"0")),

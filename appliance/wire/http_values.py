@@ -45,6 +45,11 @@ class Limits(ConnectionLimits):
 DEFAULT_LIMITS = Limits()
 
 
+def query_of(target: bytes) -> str:
+    """Take what stands after the first question mark of a request target, as it is."""
+    return target.partition(b"?")[2].decode("latin-1")
+
+
 def path_of(target: bytes) -> str:
     """Take the path from a request target in origin-form or absolute-form (RFC 9112 3.2)."""
     path = target.split(b"?", 1)[0].decode("latin-1")

@@ -30,7 +30,7 @@ def test_a_head_is_read_as_it_was_written(
     written = {b"host": b"box", b"content-length": b"%d" % size, **fields}
     lines = [name.title() + b": " + value for name, value in written.items()]
     octets = b"\r\n".join([f"{method} {path}?q HTTP/1.1".encode(), *lines, b"", b""])
-    assert read_head(octets) == Head(method, path, written, keep_alive=True, body_octets=size)
+    assert read_head(octets) == Head(method, path, "q", written, keep_alive=True, body_octets=size)
 
 
 @given(st.binary(max_size=300))
