@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Iterable
 
 import attrs
 
 from appliance.asn1 import der, oids
+from appliance.asn1.algorithm import read_oid
 from appliance.errors import Malformed
 from appliance.quantities import Utc
 
@@ -92,8 +94,7 @@ def read_extensions(data: bytes, position: int, end: int) -> Extensions:
 
 
 def _read_extension(data: bytes, position: int, end: int) -> Extension:
-    start, stop = der.expect(data, position, end, der.OBJECT_IDENTIFIER)
-    oid = der.oid_text(data, start, stop)
+    oid, stop = read_oid(data, position, end)
     tag, start, value_stop = der.read(data, stop, end)
     critical = tag == der.BOOLEAN
     if critical:
@@ -206,7 +207,12 @@ def _usage_period(data: bytes) -> PrivateKeyUsagePeriod:
 
 def extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
     """Render one Extension around the DER of its value."""
-    return der.sequence(der.oid(oid), der.TRUE if critical else b"", der.octet_string(value))
+    return der.sequence(_type(oid), der.TRUE if critical else b"", der.octet_string(value))
+
+
+@functools.lru_cache(256)
+def _type(oid: str) -> bytes:
+    return der.oid(oid)
 
 
 def basic_constraints(path_len: int | None = None) -> bytes:

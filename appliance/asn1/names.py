@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterable
 
 import attrs
 
 from appliance.asn1 import der, oids
+from appliance.asn1.algorithm import read_oid
 from appliance.errors import Malformed
 
 MAX_ATTRIBUTES = 64
@@ -95,9 +97,10 @@ def encode_attributes(attributes: Iterable[tuple[str, str]]) -> bytes:
     return der.sequence(*(encode_relative(kind, text) for kind, text in attributes))
 
 
+@functools.lru_cache(1024)
 def encode_relative(kind: str, text: str) -> bytes:
     """Render one RelativeDistinguishedName of one attribute.  Raises as `encode_attributes`."""
-    return der.set_of([der.sequence(der.oid(kind), _attribute_value(kind, text))])
+    return der.tlv(der.SET, der.sequence(_type(kind), _attribute_value(kind, text)))
 
 
 def printable_string(text: str) -> bytes:
@@ -129,7 +132,7 @@ def read_name(data: bytes, position: int, end: int) -> tuple[Name, int]:
 
 
 def _read_attribute(data: bytes, position: int, end: int) -> tuple[str, str]:
-    start, stop = der.expect(data, position, end, der.OBJECT_IDENTIFIER)
+    kind, stop = read_oid(data, position, end)
     tag, value_start, value_stop = der.read(data, stop, end)
     der.finish(value_stop, end)
     value = data[value_start:value_stop]
@@ -137,7 +140,12 @@ def _read_attribute(data: bytes, position: int, end: int) -> tuple[str, str]:
         text = value.decode(_CHARSETS[tag])
     except (KeyError, UnicodeDecodeError):
         text = "#" + data[stop:end].hex()  # as RFC 4514 2.4 shows a value that is no string
-    return der.oid_text(data, start, stop), text
+    return kind, text
+
+
+@functools.lru_cache(64)
+def _type(kind: str) -> bytes:
+    return der.oid(kind)
 
 
 def _attribute_value(kind: str, text: str) -> bytes:

@@ -47,7 +47,7 @@ def _check_rsa(public: bytes) -> None:
     modulus, position = _number(public, start, end)
     exponent, position = _number(public, position, end)
     der.finish(position, end)
-    if modulus.bit_length() not in RSA_BITS:
+    if modulus < 0 or modulus.bit_length() not in RSA_BITS:
         raise Refused(f"an RSA key has {RSA_BITS[0]} to {RSA_BITS[-1]} bits")
     if exponent not in RSA_EXPONENTS:
         raise Refused("an RSA exponent is odd and from 65537 to 32 bits")

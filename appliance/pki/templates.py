@@ -153,7 +153,8 @@ def check_form(template: Template) -> None:
     if bool(template.validity_days) == bool(template.validity_hours):
         raise Malformed("a template has either validity_days or validity_hours")
     _refuse_twice("algorithm", [one.value for one in template.algorithms])
-    _refuse_twice("key usage", [usage.name for usage in template.usages])
+    if len(template.usages) < len(template.key_usage):
+        raise Refused("a key usage stands twice in the template")
     _refuse_twice("purpose", template.purposes)
     _refuse_twice("policy", template.policies)
     _refuse_twice("extension", [custom.oid for custom in template.extensions])

@@ -1,4 +1,5 @@
 import attrs
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -6,15 +7,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.authority import TSA, VALIDITY, Authority, authority, signing
 
-from appliance.asn1 import oids
+from appliance.asn1 import der, oids
 from appliance.asn1.extensions import BasicConstraints, KeyUsage
+from appliance.asn1.general_names import (
+    GeneralName,
+    NameConstraints,
+    NameKind,
+    decode_general_names,
+    decode_name_constraints,
+)
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.verifier import Verification, verify_signature
-from appliance.errors import Refused
-from appliance.pki.issuing import issue, key_identifier
+from appliance.errors import Malformed, Refused
+from appliance.pki import bounds
+from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.issuing import (
+    Addresses,
+    issue,
+    issue_from,
+    issuing_ca_template,
+    key_identifier,
+    seal,
+    tbs_from,
+)
+from appliance.pki.templates import (
+    DEVICE,
+    GRANT,
+    PERSON,
+    SERVER,
+    TEMPLATES,
+    AlternativeName,
+    NameForm,
+    SubjectAttribute,
+)
 from appliance.quantities import US_PER_S, Utc
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", KeyAlgorithm)
@@ -130,3 +158,267 @@ def test_nothing_is_signed_but_the_tbs_certificate():
     read = reissued(P256, sign=sign)
     assert seen == [read.tbs]
     assert read.signature == b"signature"
+
+
+def test_an_issuing_ca_issues_to_users_alone():
+    addresses = Addresses(crl="http://a.example/root.crl")
+    constraints = NameConstraints((GeneralName(NameKind.DNS, b"a.example"),), ())
+    read = reissued(P256, template=issuing_ca_template(addresses, constraints)).extensions
+    assert read.basic_constraints == BasicConstraints(ca=True, path_len=0)
+    assert read.key_usage == {KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN}
+    assert decode_name_constraints(read.find(oids.NAME_CONSTRAINTS).value) == constraints
+    assert read.find(oids.CRL_DISTRIBUTION_POINTS) is not None
+    assert read.find(oids.AUTHORITY_INFO_ACCESS) is None
+
+
+# --- users' certificates --------------------------------------------------------------------------
+
+FIELDS = {
+    "uid": "10023",
+    "name": "张三",
+    "organization": "第一医院",
+    "department": "心内科",
+    "email": "zhang.san@hospital.example",
+    "device": "D-7",
+    "dns": "a.hospital.example *.b.example",
+    "ip": "10.0.0.1 2001:db8::1",
+}
+FROM = Utc.parse_generalized_time(b"20260301000000Z")
+ADDRESSES = Addresses("http://a.example/1.crl", "http://a.example/ocsp", "http://a.example/ca.cer")
+
+
+def lasting(length_s):
+    return Validity(FROM, Utc(FROM.posix_us + length_s * US_PER_S))
+
+
+def arguments(template=PERSON, fields=FIELDS, algorithm=KeyAlgorithm.P256, **changes):
+    made = authority(algorithm)
+    return {
+        "template": template,
+        "fields": fields,
+        "spki": made.tsa.certificate.spki,
+        "serial_number": b"\x05",
+        "validity": lasting(template.validity_s),
+        "issuer": made.root.identity,
+        "addresses": ADDRESSES,
+        **changes,
+    }
+
+
+def issued(*positional, **changes):
+    asked = arguments(*positional, **changes)
+    sign = signing(authority(asked["issuer"].algorithm).root.key)
+    return decode_certificate(issue_from(**asked, sign=sign))
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_each_kind_is_issued_for_each_algorithm(template, algorithm):
+    read = issued(template, algorithm=algorithm)
+    root = authority(algorithm).root.certificate
+    scheme = read.signature_algorithm.oid
+    verdict = verify_signature(LibcryptoEngine(), root.spki, scheme, read.tbs, read.signature)
+    assert verdict is Verification.VALID
+    bounds.check_certificate(read, template.kind)
+    assert read.issuer.der == root.subject.der
+    assert read.extensions.key_usage == template.usages
+    assert read.extensions.extended_key_usage == template.purposes
+    assert read.extensions.basic_constraints is None
+    assert read.extensions.authority_key_id == root.extensions.subject_key_id
+    assert read.extensions.subject_key_id == key_identifier(read.spki)
+    critical = {one.oid for one in read.extensions.listed if one.critical}
+    assert critical == {oids.KEY_USAGE}
+
+
+@pytest.mark.parametrize(
+    ("template", "subject"),
+    [
+        (PERSON, "UID=10023,CN=张三,OU=心内科,O=第一医院,C=CN"),
+        (DEVICE, "serialNumber=D-7,UID=10023,CN=张三,OU=心内科,O=第一医院,C=CN"),
+        (SERVER, "CN=张三,OU=心内科,O=第一医院,C=CN"),
+        (GRANT, "UID=10023,CN=张三,OU=心内科,O=第一医院,C=CN"),
+    ],
+)
+def test_the_subject_is_filled_from_the_fields(template, subject):
+    assert str(issued(template).subject) == subject
+
+
+def test_an_optional_attribute_is_left_out_without_its_field():
+    fields = {key: FIELDS[key] for key in ("uid", "name", "organization")}
+    read = issued(PERSON, fields)
+    assert str(read.subject) == "UID=10023,CN=张三,O=第一医院,C=CN"
+    assert read.extensions.find(oids.SUBJECT_ALT_NAME) is None
+
+
+def test_a_server_has_every_name_given():
+    read = x509.load_der_x509_certificate(issued(SERVER).der)
+    names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["a.hospital.example", "*.b.example"]
+    addresses = names.get_values_for_type(x509.IPAddress)
+    assert [str(one) for one in addresses] == ["10.0.0.1", "2001:db8::1"]
+
+
+def test_the_addresses_given_are_written_and_no_others():
+    read = x509.load_der_x509_certificate(issued().der).extensions
+    points = read.get_extension_for_class(x509.CRLDistributionPoints).value
+    assert points[0].full_name[0].value == ADDRESSES.crl
+    access = read.get_extension_for_class(x509.AuthorityInformationAccess).value
+    assert [one.access_location.value for one in access] == [
+        ADDRESSES.ocsp,
+        ADDRESSES.issuer_certificate,
+    ]
+    bare = issued(addresses=Addresses()).extensions
+    assert bare.find(oids.CRL_DISTRIBUTION_POINTS) is None
+    assert bare.find(oids.AUTHORITY_INFO_ACCESS) is None
+    half = issued(addresses=Addresses(issuer_certificate="http://a.example/ca.cer"))
+    access = half.extensions.find(oids.AUTHORITY_INFO_ACCESS).value
+    assert b"http://a.example/ca.cer" in access
+
+
+def test_custom_extensions_and_policies_keep_what_the_template_says():
+    template = msgspec.structs.replace(
+        PERSON,
+        policies=("1.2.156.99.1", "2.999.5"),
+        extensions=(
+            CustomExtension("2.999.1", ExtensionKind.INTEGER, critical=True, value=5),
+            CustomExtension("2.999.2", ExtensionKind.UTF8, value="{name}"),
+            CustomExtension("2.999.3", ExtensionKind.UTF8, value="{title}", optional=True),
+        ),
+    )
+    read = issued(template)
+    number, name = (read.extensions.find(oid) for oid in ("2.999.1", "2.999.2"))
+    assert (number.critical, number.value) == (True, der.integer(5))
+    assert (name.critical, name.value) == (False, der.utf8_string("张三"))
+    assert read.extensions.find("2.999.3") is None
+    policies = x509.load_der_x509_certificate(read.der).extensions.get_extension_for_class(
+        x509.CertificatePolicies
+    )
+    written = [one.policy_identifier.dotted_string for one in policies.value]
+    assert written == ["1.2.156.99.1", "2.999.5"]
+
+
+def test_many_are_signed_at_once():
+    made = authority(KeyAlgorithm.SM2)
+    bodies = [
+        tbs_from(**arguments(algorithm=KeyAlgorithm.SM2, serial_number=bytes((number,))))
+        for number in (1, 2, 3)
+    ]
+    signatures = made.root.key.sign_many(bodies)
+    for number, (tbs, signature) in enumerate(zip(bodies, signatures, strict=True), 1):
+        read = decode_certificate(seal(tbs, made.root.identity, signature))
+        assert read.serial_number == number
+        assert verify_signature(
+            LibcryptoEngine(),
+            made.root.certificate.spki,
+            read.signature_algorithm.oid,
+            read.tbs,
+            read.signature,
+        )
+
+
+def never(_message):
+    pytest.fail("something was signed")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"serial_number": bytes(3)},
+        {"validity": Validity(FROM, FROM)},
+        {"validity": lasting(1828 * 86_400)},
+        {"fields": {}},
+        {"fields": {**FIELDS, "name": ""}},
+        {"template": msgspec.structs.replace(PERSON, algorithms=(KeyAlgorithm.SM2,))},
+        {"template": msgspec.structs.replace(PERSON, key_usage=("keyCertSign",))},
+        {"template": msgspec.structs.replace(PERSON, extended_key_usage=("timeStamping",))},
+        {
+            "template": msgspec.structs.replace(
+                PERSON, extensions=(CustomExtension("2.5.29.19", ExtensionKind.NULL),)
+            )
+        },
+        {
+            "template": msgspec.structs.replace(
+                PERSON, subject=(SubjectAttribute("CN", "{absent}", optional=True),)
+            )
+        },
+        {"template": SERVER, "fields": {**FIELDS, "dns": "", "ip": ""}},
+        {
+            "template": msgspec.structs.replace(
+                PERSON,
+                subject=(
+                    SubjectAttribute("C", "CN"),
+                    SubjectAttribute("O", "Shiyin test"),
+                    SubjectAttribute("CN", "{name}"),
+                ),
+            ),
+            "fields": {**FIELDS, "name": "Root p256"},
+        },
+    ],
+)
+def test_what_is_beyond_the_bounds_is_refused_before_it_is_signed(changes):
+    with pytest.raises(Refused):
+        issue_from(**arguments(**changes), sign=never)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"fields": {**FIELDS, "name": "a" * 65}},
+        {"fields": {**FIELDS, "name": "a\nb"}},
+        {"fields": {**FIELDS, "email": "nobody"}},
+        {"addresses": Addresses(ocsp="http://时")},
+        {"spki": authority(KeyAlgorithm.P256).tsa.certificate.spki + b"\0"},
+        {"template": SERVER, "fields": {**FIELDS, "ip": " ".join(["10.0.0.1"] * 65)}},
+    ],
+)
+def test_what_cannot_be_written_is_malformed(changes):
+    with pytest.raises(Malformed):
+        issue_from(**arguments(**changes), sign=never)
+
+
+NAMES = {
+    NameForm.DNS: ["a", "A-1.example", "*.a.example", "xn--fiq228c.example", "1.a"],
+    NameForm.IP: ["10.0.0.1", "::1", "2001:db8::1"],
+    NameForm.EMAIL: ["a@b", "a.b+c@d.example"],
+    NameForm.URI: ["urn:a", "https://a.example/?a=b#c"],
+}
+NO_NAMES = {
+    NameForm.DNS: ["-a", "a-", "a..b", ".a", "a.", "*", "a*.b", "a_b", "医", "10.0.0.1", "a" * 64],
+    NameForm.IP: ["10.0.0.256", "10.0.0", "fe80::1%eth0", "a", "10.0.0.0/8"],
+    NameForm.EMAIL: ["a", "@b", "a@", "a@*.b", "a..b@c", "a.@b", ".a@b", "a@b@c", "医@b"],
+    NameForm.URI: ["a", ":a", "1a:b", "http://医", "a:"],
+}
+
+
+def named(form, text):
+    template = msgspec.structs.replace(
+        PERSON, subject_alt_names=(AlternativeName(form, "{alternative}"),)
+    )
+    return issued(template, {**FIELDS, "alternative": text})
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [(form, text) for form, texts in NAMES.items() for text in texts]
+)
+def test_an_alternative_name_of_its_form_is_written(form, text):
+    names = decode_general_names(named(form, text).extensions.find(oids.SUBJECT_ALT_NAME).value)
+    assert [one.kind.name for one in names] == [form.name]
+
+
+@pytest.mark.parametrize(
+    ("form", "text"), [(form, text) for form, texts in NO_NAMES.items() for text in texts]
+)
+def test_an_alternative_name_not_of_its_form_is_refused(form, text):
+    with pytest.raises(Malformed):
+        named(form, text)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(FIELDS)), st.text(max_size=80)))
+def test_whatever_the_fields_hold_a_certificate_keeps_its_bounds(fields):
+    for template in TEMPLATES.values():
+        try:
+            read = issued(template, {**FIELDS, **fields}, algorithm=KeyAlgorithm.SM2)
+        except (Malformed, Refused):
+            continue
+        bounds.check_certificate(read, template.kind)
+        assert str(read.subject).startswith(("UID=", "CN=", "serialNumber="))
