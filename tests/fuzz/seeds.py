@@ -21,11 +21,13 @@ from kit import (
     crls,
     device_seeds,
     gnss_seeds,
+    issuing_seeds,
     ledgers,
     ocsp_seeds,
     openssl,
     pages,
     path_seeds,
+    signature_seeds,
     stamping,
     tokens,
 )
@@ -105,6 +107,8 @@ def main() -> None:
             **device_seeds.all_seeds(),
             **path_seeds.all_seeds(),
             **ocsp_seeds.all_seeds(),
+            **signature_seeds.all_seeds(),
+            **issuing_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():

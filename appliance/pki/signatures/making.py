@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from appliance.asn1 import keys, oids, sm2
+from appliance.asn1 import oids
 from appliance.asn1.cms import attribute, issuer_and_serial_number, signing_certificate_v2
 from appliance.asn1.signed_data import encode_signed_data, signed_attributes, signer_info
 from appliance.asn1.x509 import Certificate, write_time
@@ -14,17 +14,13 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Fault
 from appliance.pki.issuing import Sign
 from appliance.pki.signatures.schemes import digest
+from appliance.pki.signing import SIGNATURE_ALGORITHMS, signature_content
 from appliance.quantities import Utc
 
 _HASHES = {
     KeyAlgorithm.SM2: oids.SM3,
     KeyAlgorithm.P256: oids.SHA256,
     KeyAlgorithm.RSA: oids.SHA256,
-}
-_ALGORITHMS = {
-    KeyAlgorithm.SM2: keys.SM2_WITH_SM3,
-    KeyAlgorithm.P256: keys.ECDSA_WITH_SHA256,
-    KeyAlgorithm.RSA: keys.SHA256_WITH_RSA,
 }
 
 
@@ -89,14 +85,12 @@ def _signer_info(
             attribute(oids.SIGNING_CERTIFICATE_V2, pin),
             *([] if signed_at is None else [attribute(oids.SIGNING_TIME, write_time(signed_at))]),
         )
-    signature = signatory.sign(attributes or document)
-    if signatory.algorithm is KeyAlgorithm.SM2:
-        signature = sm2.signature_to_der(signature)
+    signature = signature_content(signatory.algorithm, signatory.sign(attributes or document))
     return signer_info(
         issuer_and_serial_number(issuer, serial_number),
         hash_algorithm,
         attributes,
-        _ALGORITHMS[signatory.algorithm],
+        SIGNATURE_ALGORITHMS[signatory.algorithm],
         signature,
     )
 
