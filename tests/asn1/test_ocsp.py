@@ -198,6 +198,16 @@ def test_no_nonce_past_the_bounds_is_written(nonce):
         encode_request([CERT_ID], nonce)
 
 
+def test_responses_are_sequences():
+    single = Answer().der()
+    start = single.index(CERT_ID.der) - 2
+    assert single[start] == der.SEQUENCE
+    odd = bytearray(single)
+    odd[start] = der.SET
+    with pytest.raises(Malformed, match="SingleResponses"):
+        decode_response(bytes(odd))
+
+
 def status_with(rest):
     return der.sequence(der.tlv(der.ENUMERATED, b"\0"), rest)
 
@@ -214,6 +224,34 @@ def status_with(rest):
     ids=["long", "empty success", "status 4", "answer with error", "type"],
 )
 def test_an_ill_formed_response_is_refused(octets):
+    with pytest.raises(Malformed):
+        decode_response(octets)
+
+
+def replaced(old, new):
+    """Change octets of the response, which keeps all lengths."""
+    assert RESPONSE.count(old) >= 1
+    assert len(old) == len(new)
+    return RESPONSE.replace(old, new)
+
+
+KEY_COMPROMISE = b"\xa0\x03\x0a\x01\x01"
+NAME = responder(KeyAlgorithm.P256).certificate.subject.der
+RESPONDER = der.tlv(der.context(1), NAME)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        replaced(KEY_COMPROMISE, b"\xa0\x03\x0a\x01\x07"),
+        replaced(RESPONDER, der.tlv(der.context(3), NAME)),
+        Answer().der().replace(b"\x80\x00\x18\x0f", b"\x83\x00\x18\x0f"),
+        replaced(der.oid(oids.OCSP_BASIC), der.oid("1.3.6.1.5.5.7.48.1.7")),
+        replaced(CERT_ID.der, der.tlv(der.SET, CERT_ID.der[2:])),
+    ],
+    ids=["reason 7", "responder of another kind", "status 3", "type", "no sequence"],
+)
+def test_a_response_with_an_unknown_choice_is_refused(octets):
     with pytest.raises(Malformed):
         decode_response(octets)
 

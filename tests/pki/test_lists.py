@@ -118,6 +118,12 @@ def test_a_delta_names_its_base_and_takes_entries_back():
     assert indicator.value.crl_number == NUMBER - 256
 
 
+def test_a_long_list_flows_by_as_it_is_built():
+    entries = [Entry(number.to_bytes(16, "big"), after_stamping(-1)) for number in range(1, 5000)]
+    flown = decode_crl(written(KeyAlgorithm.P256, entries=entries))
+    assert flown.tbs == decode_crl(built(entries=entries)).tbs
+
+
 @pytest.mark.parametrize("make", [built, written])
 def test_a_list_of_nothing_has_no_entries_field(make):
     octets = make(KeyAlgorithm.P256, entries=())

@@ -1,5 +1,7 @@
 """Answers with one fault each, and the code that tells it."""
 
+import hashlib
+
 import attrs
 import pytest
 from hypothesis import given
@@ -57,6 +59,16 @@ def test_the_issuer_may_answer_itself():
     told = judged(Answer(signer=MADE.root, certificates=()))
     assert (told.code, told.responder) == (OcspCode.GOOD, ROOT)
     assert not told.must_check_responder
+
+
+@pytest.mark.parametrize("named", [MADE.root, responder(KeyAlgorithm.P256)])
+def test_a_responder_may_be_named_by_its_key(named):
+    response = read_response(PLAIN.der())
+    by_key = hashlib.sha1(named.certificate.key.octets).digest()
+    basic = attrs.evolve(response.basic, responder_name=None, responder_key_hash=by_key)
+    told = judge_response(attrs.evolve(response, basic=basic), TSA, ROOT, at=NOW, verify=verify)
+    is_signer = named is not MADE.root
+    assert told.code is (OcspCode.GOOD if is_signer else OcspCode.BAD_SIGNATURE)
 
 
 def test_a_responder_that_may_be_revoked_is_told():
