@@ -1,0 +1,131 @@
+"""The OpenAPI 3.1 document of a table of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from appliance.wire.rest.problems import MEDIA_TYPE, Problem
+from appliance.wire.rest.table import Operation, Table
+
+VERSION = "3.1.0"
+_REF = "#/components/schemas/{name}"
+_PROBLEM_SAYS = {
+    400: "what was sent is not what is asked for",
+    401: "no account has this token",
+    403: "the account's role may not do this",
+    404: "there is no such thing",
+    409: "it is in another state than the call supposes, or under way",
+    413: "the body is too large",
+    415: "the body is of another media type",
+    422: "a policy forbids it, or the Idempotency-Key was used for another call",
+    500: "the box is at fault",
+    503: "it cannot be done now; Retry-After tells when to try again",
+}
+
+
+def describe(table: Table, *, title: str, version: str) -> dict[str, Any]:
+    """Make the document of every operation of `table`, as plain values."""
+    types = _types(table)
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    by_type = dict(zip(types, schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in table.operations:
+        verb = paths.setdefault(operation.path, {})
+        verb[operation.method.lower()] = _operation(operation, by_type, components)
+    return {
+        "openapi": VERSION,
+        "info": {"title": title, "version": version, "license": {"name": "Apache-2.0"}},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "the token of an account",
+                }
+            },
+        },
+    }
+
+
+def _types(table: Table) -> list[Any]:
+    found: dict[Any, None] = {Problem: None}
+    for operation in table.operations:
+        for each in (operation.query, operation.body, operation.gives):
+            if isinstance(each, type):
+                found[each] = None
+    return list(found)
+
+
+def _operation(
+    operation: Operation, schemas: Mapping[Any, Any], components: Mapping[str, Any]
+) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": [
+            *(_path_parameter(name) for name in operation.parameters),
+            *_query_parameters(schemas[operation.query], components),
+        ],
+        "responses": _responses(operation, schemas),
+    }
+    if operation.changes and operation.roles is not None:
+        described["parameters"].append(_idempotency_key())
+    if operation.roles is not None:
+        described["security"] = [{"token": []}]
+        described["x-roles"] = sorted(operation.roles)
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.body, schemas)}
+    return described
+
+
+def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
+    responses: dict[str, Any] = {
+        str(status): {
+            "description": _PROBLEM_SAYS[status],
+            "content": problem,
+        }
+        for status in sorted(operation.statuses() - {operation.status})
+    }
+    success: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
+    if operation.gives is not None:
+        success["content"] = _content(operation.gives, schemas)
+    return {str(operation.status): success, **responses}
+
+
+def _content(kind: type[msgspec.Struct] | str, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+    if isinstance(kind, str):
+        return {kind: {}}
+    return {"application/json": {"schema": schemas[kind]}}
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": "^[A-Za-z0-9._~-]{1,128}$"}
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _query_parameters(
+    schema: Mapping[str, Any], components: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    found = components[schema["$ref"].rpartition("/")[2]]
+    required = found.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": each}
+        for name, each in found["properties"].items()
+    ]
+
+
+def _idempotency_key() -> dict[str, Any]:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "a call sent again under its key is answered as before, and not done again",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    }

@@ -1,0 +1,157 @@
+"""What an operation of the REST interface is: one row tells all there is to know of it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+import msgspec
+
+ANY_BODY_OCTETS = 64 * 1024
+
+
+class Role(enum.StrEnum):
+    """Who calls; an account has one."""
+
+    ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    APPLICATION = "application"
+
+
+PEOPLE = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
+EVERYONE = PEOPLE | {Role.APPLICATION}
+
+
+@attrs.frozen
+class Caller:
+    """An account that has shown its token."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A query that asks nothing."""
+
+
+@attrs.frozen
+class Call:
+    """One call as its operation gets it: checked, typed, from somebody who may.
+
+    `body` is of the operation's type, or octets where it takes them; `caller` is None where anyone
+    may call.
+    """
+
+    caller: Caller | None
+    path: Mapping[str, str]
+    query: Any
+    body: Any
+    client: bytes
+
+
+@attrs.frozen
+class File:
+    """An answer that is no JSON: its octets, and the name to keep it under, if any."""
+
+    octets: bytes
+    name: str = ""
+
+
+@attrs.frozen
+class Answer:
+    """What an operation gives: a Struct, a File or nothing, and the status of success."""
+
+    body: msgspec.Struct | File | None = None
+    status: int = 200
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+@attrs.frozen(kw_only=True)
+class Operation:
+    """One row: method and path, who may, what goes in and comes out, and what does it.
+
+    `path` has its parameters in braces, each one segment.  `body` is a Struct type, or a media type
+    for octets, or None.  `gives` is a Struct type, a media type or None.  `roles` None lets anyone
+    in.  `fails` are statuses beside those that the layer itself gives.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    handler: Handler
+    roles: frozenset[Role] | None = PEOPLE
+    query: type[msgspec.Struct] = NoQuery
+    body: type[msgspec.Struct] | str | None = None
+    gives: type[msgspec.Struct] | str | None = None
+    status: int = 200
+    fails: frozenset[int] = frozenset()
+    body_limit: int = ANY_BODY_OCTETS
+    deadline_s: float = 30.0
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the path's parameters, in order."""
+        return tuple(_PARAMETER.findall(self.path))
+
+    @property
+    def changes(self) -> bool:
+        """Whether the operation may change something, and so takes an Idempotency-Key."""
+        return self.method == "POST"
+
+    def statuses(self) -> frozenset[int]:
+        """Tell every status the operation may answer with."""
+        found = {self.status, 400, 500, 503, *self.fails}
+        if self.roles is not None:
+            found |= {401, 403}
+        if self.parameters:
+            found.add(404)
+        if self.body is not None:
+            found |= {413, 415}
+        if self.changes:
+            found |= {409, 422}
+        return frozenset(found)
+
+
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,128}\Z")
+
+
+class Table:
+    """All operations of an interface, found by method and path."""
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = tuple(operations)
+        self._paths: dict[tuple[str, ...], dict[str, Operation]] = {}
+        names: set[str] = set()
+        for operation in operations:
+            key = tuple(_shape(part) for part in operation.path.split("/"))
+            methods = self._paths.setdefault(key, {})
+            assert operation.method not in methods, operation.path
+            assert operation.name not in names, operation.name
+            names.add(operation.name)
+            methods[operation.method] = operation
+
+    def find(self, path: str) -> tuple[Mapping[str, Operation], tuple[str, ...]] | None:
+        """Find the methods of a path and what stands for its parameters, in order."""
+        parts = tuple(path.split("/"))
+        for key, methods in self._paths.items():
+            if len(key) == len(parts) and all(map(_fits, key, parts)):
+                values = (part for shape, part in zip(key, parts, strict=True) if not shape)
+                return methods, tuple(values)
+        return None
+
+
+def _shape(part: str) -> str:
+    return "" if _PARAMETER.fullmatch(part) else part
+
+
+def _fits(shape: str, part: str) -> bool:
+    return part == shape if shape else bool(_SEGMENT.match(part))
