@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -10,16 +9,9 @@ from typing import Any
 import attrs
 import msgspec
 
+from appliance.services.registration.accounts import Role
+
 ANY_BODY_OCTETS = 64 * 1024
-
-
-class Role(enum.StrEnum):
-    """Who calls; an account has one."""
-
-    ADMINISTRATOR = "administrator"
-    OPERATOR = "operator"
-    AUDITOR = "auditor"
-    APPLICATION = "application"
 
 
 PEOPLE = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.AUDITOR})
