@@ -52,7 +52,8 @@ def _openssl() -> dict[str, bytes]:
             path = folder / f"{name}.p7s"
             openssl.run(
                 *("cms", "-sign", "-binary", "-in", document, "-outform", "DER", "-out", path),
-                *("-signer", made.tsa, "-inkey", made.folder / "tsa.key", *options),
+                *("-signer", made.tsa, "-inkey", made.folder / "tsa.key"),
+                *options,
             )
             written[f"openssl-{name}"] = path.read_bytes()
         return {**written, "pem": pem.write("CMS", written["openssl-streamed"])}

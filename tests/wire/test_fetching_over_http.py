@@ -37,8 +37,8 @@ class Other:
 
 def test_a_list_is_fetched_from_the_address_it_stands_at():
     other = Other()
-    sent = other.sent(other.fetcher.get("http://192.0.2.1:8080/crl/a.crl?x=1", limit=10))
-    assert other.place == ("192.0.2.1", 8080)
+    sent = other.sent(other.fetcher.get("http://127.0.0.1:8080/crl/a.crl?x=1", limit=10))
+    assert other.place == ("127.0.0.1", 8080)
     assert sent.startswith(b"GET /crl/a.crl?x=1 HTTP/1.1\r\n")
     other.answer("200 OK", b"list")
     assert other.result() == b"list"
@@ -48,10 +48,10 @@ def test_a_question_is_posted():
     other = Other()
     sent = other.sent(
         other.fetcher.post(
-            "http://192.0.2.1", b"asked", content_type="application/ocsp-request", limit=10
+            "http://127.0.0.1", b"asked", content_type="application/ocsp-request", limit=10
         )
     )
-    assert other.place == ("192.0.2.1", 80)
+    assert other.place == ("127.0.0.1", 80)
     assert sent.startswith(b"POST / HTTP/1.1\r\n")
     assert b"Content-Type: application/ocsp-request\r\n" in sent
     assert sent.endswith(b"asked")
@@ -69,7 +69,7 @@ def test_a_question_is_posted():
 )
 def test_nothing_else_than_a_short_200_is_taken(head, body, error):
     other = Other()
-    other.sent(other.fetcher.get("http://192.0.2.1/crl", limit=10))
+    other.sent(other.fetcher.get("http://127.0.0.1/crl", limit=10))
     other.answer(head, body)
     with pytest.raises(error):
         other.result()
@@ -78,7 +78,7 @@ def test_nothing_else_than_a_short_200_is_taken(head, body, error):
 
 def test_whoever_does_not_answer_is_given_up():
     other = Other()
-    other.sent(other.fetcher.get("http://192.0.2.1/crl", limit=10))
+    other.sent(other.fetcher.get("http://127.0.0.1/crl", limit=10))
     other.reactor.advance(DEADLINE_S)
     with pytest.raises(Unavailable):
         other.result()
