@@ -15,11 +15,13 @@ from typing import Literal
 import attrs
 
 from appliance.asn1 import pem
+from appliance.asn1.extensions import KeyUsage
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm, SigningKey
 from appliance.errors import NotFound, Refused
 from appliance.pki.issuing import (
+    CertificateTemplate,
     IssuerIdentity,
     issue,
     issue_root,
@@ -35,10 +37,25 @@ from appliance.tsp.policy import Profile
 Mode = Literal["demo", "production"]
 
 LEDGER_KEY = "ledger-head"
+ISSUING = CertificateTemplate(
+    name="issuing",
+    key_usage=frozenset({KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN}),
+    is_ca=True,
+    path_len=0,
+)
+"""What an issuing authority's certificate contains: it certifies users, and no authorities."""
+
+ISSUING_PREFIX = "issuing-"
+"""How the names of issuing authorities and of their keys begin."""
+
 _DEMO_ORGANIZATION = "Shiyin Demo"
 _ROOT_DAYS = 20 * 365
 _TSA_DAYS = 10 * 365
+_ISSUING_DAYS = 10 * 365
 _TSA_SIGNS_DAYS = 365
+_DEMO_KINDS = {"tsa": ("TSA", _TSA_DAYS), "issuing": ("Issuing CA", _ISSUING_DAYS)}
+"""Title in the name, and validity, by the usage of the key."""
+
 _BACKDATE_S = 3600
 """Demo certificates begin an hour ago, since a verifier's clock may be behind ours."""
 
@@ -76,17 +93,45 @@ class Commissioner:
         """Give the SM2 key that signs the heads of the ledger; made at first start."""
         return self._key(LEDGER_KEY, KeyAlgorithm.SM2, usage=LEDGER_KEY)
 
+    def authorities(self) -> dict[str, Identity]:
+        """Give the identity of every issuing authority that has its certificate.
+
+        Raises NotFound for one without its key, Refused when key and certificate differ.
+        """
+        names = sorted(path.stem for path in self._certificates.glob(f"{ISSUING_PREFIX}*.pem"))
+        return {
+            name: self._identity(name, self._keys.load(name, usage="issuing", mode=self._mode))
+            for name in names
+        }
+
+    def make_demo_authority(self, algorithm: KeyAlgorithm) -> None:
+        """Make the demo's issuing authority of one algorithm, unless it is there.
+
+        Raises Refused in production, whose authorities are made by ceremonies.
+        """
+        if self._mode != "demo":
+            raise Refused("only a demo makes authorities by itself")
+        name = f"{ISSUING_PREFIX}{algorithm.value}"
+        if not self._path(name).exists():
+            self._issue_demo(name, algorithm, ISSUING)
+
     def _tsa_identity(self, name: str, algorithm: KeyAlgorithm) -> Identity:
-        path = self._certificates / f"{name}.pem"
+        path = self._path(name)
         if not path.exists():
             if self._mode != "demo":
                 raise NotFound(f"the key {name} has no certificate: {path} is missing")
-            self._issue_demo(name, algorithm)
-        key = self._key(name, algorithm, usage="tsa")
+            self._issue_demo(name, algorithm, tsa_template(_TSA_SIGNS_DAYS * SECONDS_PER_DAY))
+        return self._identity(name, self._key(name, algorithm, usage="tsa"))
+
+    def _identity(self, name: str, key: SigningKey) -> Identity:
+        path = self._path(name)
         chain = [decode_certificate(der) for der in pem.read_all(path.read_bytes(), "CERTIFICATE")]
-        if not chain or chain[0].spki != spki_of(algorithm, key.public):
+        if not chain or chain[0].spki != spki_of(key.algorithm, key.public):
             raise Refused(f"{path} does not begin with the certificate of the key {name}")
         return Identity(name, key, chain[0], tuple(chain[1:]))
+
+    def _path(self, name: str) -> Path:
+        return self._certificates / f"{name}.pem"
 
     def _key(self, name: str, algorithm: KeyAlgorithm, *, usage: str) -> SigningKey:
         try:
@@ -96,21 +141,24 @@ class Commissioner:
                 raise
             return self._keys.create(name, algorithm, usage=usage, mode=self._mode)
 
-    def _issue_demo(self, name: str, algorithm: KeyAlgorithm) -> None:
-        """Make a root, if there is none, and the TSA's certificate directly under it.
+    def _issue_demo(
+        self, name: str, algorithm: KeyAlgorithm, template: CertificateTemplate
+    ) -> None:
+        """Make a root, if there is none, and a certificate directly under it.
 
         Each file is whole before the next is begun, so this goes on wherever it was interrupted.
         """
         root_key = self._key(f"root-{algorithm.value}", algorithm, usage="root")
         root = self._demo_root(algorithm, root_key)
-        key = self._key(name, algorithm, usage="tsa")
+        key = self._key(name, algorithm, usage=template.name)
         root_spki = spki_of(algorithm, root_key.public)
+        title, days = _DEMO_KINDS[template.name]
         certificate = issue(
-            tsa_template(_TSA_SIGNS_DAYS * SECONDS_PER_DAY),
-            _demo_name(f"Shiyin Demo TSA {algorithm.value.upper()}"),
+            template,
+            _demo_name(f"Shiyin Demo {title} {algorithm.value.upper()}"),
             spki_of(algorithm, key.public),
             serial_number=_serial_number(),
-            validity=self._validity(_TSA_DAYS),
+            validity=self._validity(days),
             issuer=IssuerIdentity(
                 decode_certificate(root).subject.der, algorithm, key_identifier(root_spki)
             ),
@@ -121,7 +169,7 @@ class Commissioner:
         key.close()
 
     def _demo_root(self, algorithm: KeyAlgorithm, key: SigningKey) -> bytes:
-        path = self._certificates / f"root-{algorithm.value}.pem"
+        path = self._path(f"root-{algorithm.value}")
         if not path.exists():
             root = issue_root(
                 _demo_name(f"Shiyin Demo Root {algorithm.value.upper()}"),

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     """Write a temporary file beside `path`, fsync it, rename it over `path`, fsync the folder."""
+    with write_from(path, mode=mode) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def write_from(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Give the temporary file of `write_durably` to be written; it is kept where nothing raises."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
+    with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        yield file
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     fresh.replace(path)
     sync_folder(path.parent)
 
