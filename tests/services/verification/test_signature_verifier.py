@@ -215,7 +215,7 @@ def test_a_long_document_is_verified_in_a_thread():
         threads.append(1)
         return work()
 
-    document = bytes(100_000)
+    document = bytes(10_000)
     signature = signing(DOCTOR.key)(document)
     told = ask(
         Room(run=run), signatures=(signature,), document=document, certificate=pem_of(DOCTOR)
