@@ -54,6 +54,7 @@ class Listen(_Table, frozen=True):
     addresses: tuple[str, ...] = ("127.0.0.1", "::1")
     tsp_http_port: Port = 3180
     tsp_tcp_port: Port = 3318
+    api_port: Port = 8443
     ntp_port: Port = 11123
 
 
@@ -173,6 +174,36 @@ class Ledger(_Table, frozen=True):
     segment_rows: Annotated[int, Meta(ge=1000, le=100_000_000)] = 1_000_000
 
 
+class Api(_Table, frozen=True):
+    """The application and admin interface; `hosts` stand in its TLS certificate."""
+
+    hosts: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[0-9A-Za-z.:_-]{1,253}\Z")], ...],
+        Meta(min_length=1, max_length=16),
+    ] = ("localhost", "127.0.0.1", "::1")
+
+
+class Registry(_Table, frozen=True):
+    """Where the registry is: a SQLAlchemy URL of PostgreSQL, "" for SQLite under the state."""
+
+    url: Annotated[str, Meta(pattern=r"^(postgresql\+psycopg://.+)?\Z", max_length=500)] = ""
+
+
+class OutsideAuthority(_Table, frozen=True):
+    """An authority elsewhere: `name` it is asked for by, protocol, URL, and what proves who we are.
+
+    `secret_file` holds a shared secret (CMP) or a password (EST), `reference` is its name or the
+    user's; `roots` is a PEM file of the roots that its TLS certificate may have.
+    """
+
+    name: Name
+    protocol: Literal["cmp", "est"]
+    url: Annotated[str, Meta(pattern=r"^https?://[!-~]+\Z", max_length=500)]
+    reference: Annotated[str, Meta(min_length=1, max_length=64)]
+    secret_file: Annotated[str, Meta(min_length=1, max_length=200)]
+    roots: Annotated[str, Meta(max_length=200)] = ""
+
+
 class Verify(_Table, frozen=True):
     """What verification trusts beside the roots of this box: a PEM file, or nothing.
 
@@ -208,6 +239,9 @@ class Settings(_Table, frozen=True):
     time: Time = Time()
     tsp: Tsp = Tsp()
     ledger: Ledger = Ledger()
+    api: Api = Api()
+    registry: Registry = Registry()
+    authority: tuple[OutsideAuthority, ...] = ()
     verify: Verify = Verify()
     limits: Limits = Limits()
 
