@@ -145,6 +145,7 @@ def _basic_constraints(data: bytes) -> BasicConstraints:
     return BasicConstraints(ca=True, path_len=path_len)
 
 
+@functools.lru_cache(256)
 def _key_usage(data: bytes) -> frozenset[KeyUsage]:
     """Decode keyUsage; trailing zero bits, which DER drops, are met in the field and taken."""
     start, stop = der.whole(data, der.BIT_STRING)
@@ -158,6 +159,7 @@ def _key_usage(data: bytes) -> frozenset[KeyUsage]:
     )
 
 
+@functools.lru_cache(256)
 def _extended_key_usage(data: bytes) -> tuple[str, ...]:
     start, stop = der.whole(data, der.SEQUENCE)
     purposes: list[str] = []

@@ -100,7 +100,8 @@ def encode_attributes(attributes: Iterable[tuple[str, str]]) -> bytes:
 @functools.lru_cache(1024)
 def encode_relative(kind: str, text: str) -> bytes:
     """Render one RelativeDistinguishedName of one attribute.  Raises as `encode_attributes`."""
-    return der.tlv(der.SET, der.sequence(_type(kind), _attribute_value(kind, text)))
+    pair = _type(kind) + _attribute_value(kind, text)
+    return der.tlv(der.SET, der.header(der.SEQUENCE, len(pair)), pair)
 
 
 def printable_string(text: str) -> bytes:

@@ -246,7 +246,8 @@ def issue_from(  # noqa: PLR0913  as many things make a certificate
 ) -> bytes:
     """Make a user's certificate in DER from a template filled with `fields`, signed by `issuer`.
 
-    Raises as `tbs_from` does.
+    The bounds are looked for twice, in the template and in the octets made.  Raises as `tbs_from`
+    and `bounds.check_certificate` do.
     """
     tbs = tbs_from(
         template,
@@ -257,6 +258,8 @@ def issue_from(  # noqa: PLR0913  as many things make a certificate
         issuer=issuer,
         addresses=addresses,
     )
+    unsigned = assemble(tbs, SIGNATURE_ALGORITHMS[issuer.algorithm], b"")
+    bounds.check_certificate(decode_certificate(unsigned), template.kind)
     return seal(tbs, issuer, sign(tbs))
 
 
@@ -272,20 +275,17 @@ def tbs_from(
 ) -> bytes:
     """Make the TBSCertificate of a user, for `seal` to close: many of them are signed at once.
 
-    The bounds are looked for twice, in the template and in the octets made.  Raises Refused past
-    them, as `issue` does, for a missing field and for a key that the template is not for; Malformed
-    for a field that cannot stand where it is asked for.
+    Whoever signs it puts it before `bounds.check_certificate` first, as `issue_from` does.  Raises
+    Refused as `issue` does, for a template past its bounds, a missing field and a key that the
+    template is not for; Malformed for a field that cannot stand where it is asked for.
     """
-    tbs = _render(
+    return _render(
         _plate(template, issuer, addresses),
         fields,
         spki,
         number=_number(serial_number),
         validity=validity,
     )
-    unsigned = assemble(tbs, SIGNATURE_ALGORITHMS[issuer.algorithm], b"")
-    bounds.check_certificate(decode_certificate(unsigned), template.kind)
-    return tbs
 
 
 @attrs.frozen

@@ -39,6 +39,8 @@ def can_fill(pattern: str, fields: Fields) -> bool:
 def fill(pattern: str, fields: Fields) -> str:
     """Fill the places; what a field holds is text, never a pattern.  Raises Refused without one."""
     parts = list(parse(pattern))
+    if len(parts) == 1:
+        return pattern
     for at in range(1, len(parts), 2):
         value = fields.get(parts[at])
         if not value:

@@ -30,8 +30,7 @@ def algorithm_of(key: PublicKeyInfo) -> KeyAlgorithm:
         sm2.public_key_from_spki(key.der)
         return KeyAlgorithm.SM2
     if key.curve == oids.PRIME256V1:
-        if keys.p256_spki(key.octets) != key.der:
-            raise Malformed("a P-256 key has another encoding than RFC 5480 asks for")
+        keys.p256_spki(key.octets)
         return KeyAlgorithm.P256
     if key.algorithm == oids.RSA_ENCRYPTION:
         if keys.rsa_spki(key.octets) != key.der:

@@ -168,6 +168,14 @@ def test_a_filled_value_may_not_grow_without_end():
         encode_custom(custom("{a}" * 17), {"a": "x" * 256})
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["02020080", "0a0105", "030203a8", "030100", "0c03e58cbb", "a003020105", "8001ff", "0500"],
+)
+def test_der_of_many_types_is_taken_as_it_is(text):
+    assert encode_value(ExtensionKind.DER, text).hex() == text
+
+
 def test_der_may_be_nested_so_deep_and_no_deeper():
     value = der.NULL_VALUE
     for _ in range(MAX_DEPTH):

@@ -390,6 +390,13 @@ NO_NAMES = {
 }
 
 
+def test_a_template_without_purposes_writes_none():
+    assert (
+        issued(msgspec.structs.replace(PERSON, extended_key_usage=())).extensions.extended_key_usage
+        is None
+    )
+
+
 def named(form, text):
     template = msgspec.structs.replace(
         PERSON, subject_alt_names=(AlternativeName(form, "{alternative}"),)
