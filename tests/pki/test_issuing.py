@@ -6,6 +6,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.authority import TSA, VALIDITY, Authority, authority, signing
+from pyasn1.codec.der import decoder, encoder
+from pyasn1_modules import rfc5280
 
 from appliance.asn1 import der, oids
 from appliance.asn1.extensions import BasicConstraints, KeyUsage
@@ -228,6 +230,21 @@ def test_each_kind_is_issued_for_each_algorithm(template, algorithm):
     assert read.extensions.subject_key_id == key_identifier(read.spki)
     critical = {one.oid for one in read.extensions.listed if one.critical}
     assert critical == {oids.KEY_USAGE}
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
+def test_a_schema_reads_and_writes_each_kind_the_same(template, algorithm):
+    encoded = issued(template, algorithm=algorithm).der
+    read, rest = decoder.decode(encoded, asn1Spec=rfc5280.Certificate())
+    assert not rest
+    assert encoder.encode(read) == encoded
+    for extension in read["tbsCertificate"]["extensions"]:
+        schema = rfc5280.certificateExtensionsMap[extension["extnID"]]
+        value = bytes(extension["extnValue"])
+        inner, rest = decoder.decode(value, asn1Spec=schema)
+        assert not rest
+        assert encoder.encode(inner) == value
 
 
 @pytest.mark.parametrize(
