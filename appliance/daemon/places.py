@@ -88,6 +88,36 @@ class Places:
         return self.state / "signer" / "ledger"
 
     @property
+    def journal(self) -> Path:
+        """The journal of the authorities: segments and heads, as the ledger's."""
+        return self.state / "signer" / "journal"
+
+    @property
+    def issued(self) -> Path:
+        """The index of what was issued, made from the journal."""
+        return self.state / "signer" / "issued.sqlite"
+
+    @property
+    def custodians(self) -> Path:
+        """The public keys of the first custodians, put here by the operator of this box."""
+        return self.state / "signer" / "custodians"
+
+    @property
+    def published(self) -> Path:
+        """The authorities' revocation lists and certificates, served to anyone."""
+        return self.public / "crl"
+
+    @property
+    def manager(self) -> Path:
+        """What the manager keeps: the registry, its backups, its TLS identity."""
+        return self.state / "manager"
+
+    @property
+    def demo_credentials(self) -> Path:
+        """The demo's accounts and their tokens, for whoever owns this folder."""
+        return self.secret / "demo-credentials.json"
+
+    @property
     def public(self) -> Path:
         """What anyone may read: certificates, roots, the key of the ledger's heads."""
         return self.state / "public"
@@ -99,9 +129,10 @@ class Places:
 
     def make(self) -> None:
         """Make every folder; what is private is 0700."""
-        for folder in (self.state, self.run, self.public, self.logs):
+        for folder in (self.state, self.run, self.public, self.published, self.logs):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        for folder in (self.secret, self.keys.parent, self.keys, self.certificates, self.ledger):
+        own = (self.keys, self.certificates, self.ledger, self.journal, self.custodians)
+        for folder in (self.secret, self.keys.parent, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

@@ -93,6 +93,15 @@ class RequestDesk:
 
         return (await self.send([await self._office.registry.run(supply)]))[0]
 
+    async def certificate_of(self, row: RequestRow) -> bytes:
+        """Give the certificate that a request was issued, in DER.  Raises NotFound."""
+        if row.certificate_id is None:
+            raise NotFound("the request has no certificate")
+        found = await self._office.registry.read(
+            functools.partial(certificates.get, certificate_id=row.certificate_id)
+        )
+        return found.der
+
     async def cancel(self, request_id: str) -> RequestRow:
         """Give a request up.  Raises NotFound; Conflict when its certificate may exist already."""
         now_us = self._office.now_us()
