@@ -214,6 +214,21 @@ class Verify(_Table, frozen=True):
     body_deadline_s: Seconds = 60.0
 
 
+class Pki(_Table, frozen=True):
+    """How the authorities of this box issue.
+
+    `public_url` is frozen into certificates as the place of lists, OCSP and issuers; "" means the
+    box's own HTTP port in demo, and that production issues nothing.
+    """
+
+    public_url: Annotated[
+        str, Meta(pattern=r"^(https?://[0-9A-Za-z.:\[\]_/-]+)?\Z", max_length=200)
+    ] = ""
+    crl_hours: Annotated[int, Meta(ge=1, le=720)] = 24
+    ocsp_minutes: Annotated[int, Meta(ge=1, le=1440)] = 60
+    same_key_renewals: Annotated[int, Meta(ge=0, le=100)] = 3
+
+
 class Limits(_Table, frozen=True):
     """What clients may take of a port: seconds, and numbers over all the fronts together.
 
@@ -243,12 +258,22 @@ class Settings(_Table, frozen=True):
     registry: Registry = Registry()
     authority: tuple[OutsideAuthority, ...] = ()
     verify: Verify = Verify()
+    pki: Pki = Pki()
     limits: Limits = Limits()
 
     @property
     def front_count(self) -> int:
         """The number of front processes: as configured, else cores - 1, at least one."""
         return self.fronts or max(1, (os.cpu_count() or 1) - 1)
+
+    @property
+    def public_url(self) -> str:
+        """The URL that certificates name: as configured, or the demo's HTTP port if it is fixed."""
+        if self.pki.public_url or self.mode != "demo" or not self.listen.tsp_http_port:
+            return self.pki.public_url
+        host = self.listen.addresses[0] if self.listen.addresses else "localhost"
+        host = f"[{host}]" if ":" in host else host
+        return f"http://{host}:{self.listen.tsp_http_port}"
 
     def check(self) -> None:
         """Refuse what no role could serve, so that none starts.  Raises Refused."""

@@ -32,7 +32,7 @@ from appliance.wire.ipc import ask
 from appliance.wire.tsp_client import post_query
 
 KILL_AFTER_S = 8.0
-_INTERNAL = {"timed": ("time", "samples"), "signer": ("stamp", "control")}
+_INTERNAL = {"timed": ("time", "samples"), "signer": ("stamp", "control", "admin", "status")}
 """The Unix sockets of the roles inside: a verb set each."""
 
 _POLL_S = 0.05
@@ -98,6 +98,7 @@ class BoxRole:
         return [
             *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
             *bind_tcp("tsp_tcp", listen.addresses, listen.tsp_tcp_port),
+            *bind_tcp("api", listen.addresses, listen.api_port),
             *bind_udp("ntp", listen.addresses, listen.ntp_port),
             *(
                 bind_unix(name, Path(f"{name}.sock"))
@@ -113,7 +114,8 @@ class BoxRole:
             for role, names in _INTERNAL.items()
         }
         inside = {each.name for found in of_role.values() for each in found}
-        clients = tuple(each for each in listeners if each.name not in inside)
+        managed = tuple(each for each in listeners if each.name == "api")
+        clients = tuple(each for each in listeners if each.name not in {*inside, "api"})
         fronts = range(self._setting.settings.front_count)
         command = ["-m", "appliance.daemon.main", "--state", str(places.state)]
         if config is not None:
@@ -124,6 +126,7 @@ class BoxRole:
                 *(Role("rig", 0, ()) for _ in range(self._is_simulated)),
                 Role("timed", 0, of_role["timed"]),
                 Role("signer", 0, of_role["signer"]),
+                Role("manager", 0, managed),
                 *(Role("front", index, clients) for index in fronts),
             ],
             command=command,
@@ -131,6 +134,10 @@ class BoxRole:
             log_folder=places.logs,
             changed=self._changed,
         )
+
+    @property
+    def _is_demo(self) -> bool:
+        return self._setting.settings.mode == "demo"
 
     @property
     def _is_simulated(self) -> bool:
@@ -191,10 +198,12 @@ class BoxRole:
         return {
             "tsp_http": f"http://{self._address('tsp_http')}/tsa",
             "tsp_tcp": self._address("tsp_tcp"),
+            "api": f"https://{self._address('api')}",
             "ntp": self._address("ntp"),
             "ca_cert": str(places.public / ROOTS),
             "tsa_certs": certificates,
             "cli": str(Path(sys.executable).with_name("shiyin")),
+            **({"demo_credentials": str(places.demo_credentials)} if self._is_demo else {}),
         }
 
     def _address(self, name: str) -> str:

@@ -17,6 +17,7 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.listeners import SOCKET_MODE
 from appliance.daemon.places import read_boot_id
+from appliance.daemon.roles.certifying import CertifyingPart
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
 from appliance.services.clients import owner_of
@@ -70,6 +71,7 @@ class SignerRole:
         self._unlocked: Unlocked | None = None
         self._issuer: Issuer | None = None
         self._patient: PatientIssuer | None = None
+        self._certifying: CertifyingPart | None = None
         self._polls = PollTable(setting.reactor, os.urandom)
         self._clock: TimeReader | None = None
 
@@ -113,11 +115,15 @@ class SignerRole:
             clock=self._setting.reactor,
             patience_s=self._setting.settings.tsp.poll_after_ms / 1000,
         )
-        self._listen()
+        self._certifying = CertifyingPart(self._setting, unlocked)
+        self._certifying.start()
+        self._listen(self._certifying)
 
     async def stop(self) -> None:
         """Take no more batches, finish those under way, write the last head, zero the keys."""
         await close_ports(self._ports)
+        if self._certifying is not None:
+            await self._certifying.stop()
         if self._issuer is not None:
             self._issuer.close()
             reactor = self._setting.reactor
@@ -164,7 +170,7 @@ class SignerRole:
         ledger.close()
         return last_gen_time_us
 
-    def _listen(self) -> None:
+    def _listen(self, certifying: CertifyingPart) -> None:
         uids, clock = frozenset({0, os.getuid()}), self._setting.reactor
         stamp = FrameServer(
             Decoder(StampQuestion), self._stamp, hello=self._hello, allowed_uids=uids, clock=clock
@@ -176,7 +182,8 @@ class SignerRole:
             allowed_uids=uids,
             clock=clock,
         )
-        for name, factory in (("stamp", stamp), ("control", control)):
+        servers = {"stamp": stamp, "control": control, **certifying.servers(self._hello, uids)}
+        for name, factory in servers.items():
             for listener in self._setting.sockets(name):
                 self._ports.append(
                     self._setting.reactor.adoptStreamPort(

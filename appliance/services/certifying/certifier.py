@@ -217,8 +217,9 @@ class Certifier:
         """Prepare an act; its statement is what custodians sign."""
         self._enrol_first()
         now = self._tools.now()
-        read_act(ask.act, ask.parameters).check(self._bench, now)
-        number, statement = self._ceremonies.open(ask.act, ask.parameters, now)
+        parameters = {**ask.parameters, **ask.octets}
+        read_act(ask.act, parameters).check(self._bench, now)
+        number, statement = self._ceremonies.open(ask.act, parameters, now)
         return {"ceremony": number, "statement": statement}
 
     def approve_ceremony(self, ask: CeremonyApprove) -> Facts:

@@ -111,12 +111,15 @@ class SignManifest(Frame, frozen=True, array_like=True, tag="manifest"):
 class CeremonyOpen(Frame, frozen=True, array_like=True, tag="ceremony"):
     """Prepare an act that needs two custodians; the answer holds the statement to be signed.
 
-    `act` is `make-authority`, `request-authority`, `import-authority` or `add-custodian`.
+    The acts and their parameters stand in `ceremony.acts`; what is no text comes in `octets`.
     """
 
     batch: Number
     act: Name
-    parameters: Annotated[dict[str, str | bytes], Meta(max_length=16)]
+    parameters: Annotated[dict[Name, Annotated[str, Meta(max_length=256)]], Meta(max_length=16)]
+    octets: Annotated[
+        dict[Name, Annotated[bytes, Meta(max_length=65_536)]], Meta(max_length=16)
+    ] = msgspec.field(default_factory=dict)
 
 
 class CeremonyApprove(Frame, frozen=True, array_like=True, tag="approve"):
