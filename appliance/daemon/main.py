@@ -25,6 +25,7 @@ from appliance.daemon.places import Places
 from appliance.daemon.profiling import run_profiled
 from appliance.daemon.roles.box import BoxRole
 from appliance.daemon.roles.front import FrontRole
+from appliance.daemon.roles.manager import ManagerRole
 from appliance.daemon.roles.rig import RigRole
 from appliance.daemon.roles.setting import Role, Setting
 from appliance.daemon.roles.signer import SignerRole
@@ -37,6 +38,7 @@ ROLES: dict[str, Callable[[Setting], Role]] = {
     "rig": RigRole,
     "timed": TimeRole,
     "signer": SignerRole,
+    "manager": ManagerRole,
     "front": FrontRole,
 }
 """What each role is made of; read its module to see the whole of a process."""

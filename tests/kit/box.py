@@ -23,6 +23,7 @@ SETTINGS = """\
 [listen]
 tsp_http_port = 0
 tsp_tcp_port = 0
+api_port = 0
 ntp_port = 0
 
 [time]

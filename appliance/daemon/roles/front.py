@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import msgspec
-from twisted.application.internet import ClientService, backoffPolicy
-from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
 from appliance.daemon.errands import Errands
+from appliance.daemon.line import keep_line
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
+from appliance.services.certifying.ocsp_counter import OcspCounter
+from appliance.services.certifying.status_messages import OcspAnswer, OcspReply
 from appliance.services.clocks import TimeReader, read_host_clock
 from appliance.services.messages import (
     PROTOCOL_VERSION,
@@ -35,6 +34,8 @@ from appliance.settings import Settings
 from appliance.wire.http import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.ntp_udp import NtpResponder
+from appliance.wire.ocsp_http import ocsp_routes
+from appliance.wire.published import published_routes
 from appliance.wire.rates import RateTable
 from appliance.wire.stf_http import stf_routes
 from appliance.wire.time_http import time_routes
@@ -44,8 +45,6 @@ from appliance.wire.verify_http import verify_routes
 
 DRAIN_S = 5.0
 NTP_BURST_S = 4
-_FIRST_RETRY_S = 0.05
-_LAST_RETRY_S = 1.0
 
 
 def wall_s() -> float:
@@ -96,11 +95,18 @@ class FrontRole:
         self._setting = setting
         self._desk = StampDesk(setting.reactor)
         self._clock = TimeReader(setting.places.time_page, boot_id=read_boot_id())
+        self._ocsp = OcspCounter(setting.reactor)
         settings = setting.settings
         default = settings.profiles()[0].name
         stamping = timestamp_routes(self._desk, default, deadline_s=settings.limits.body_deadline_s)
         self._site = Site(
-            {**stamping, **time_routes(self._clock.read), **_verification(setting, self._desk)},
+            {
+                **stamping,
+                **time_routes(self._clock.read),
+                **_verification(setting, self._desk),
+                **ocsp_routes(self._ocsp.submit, wall_s=wall_s),
+                **published_routes(setting.places.public / "crl"),
+            },
             clock=setting.reactor,
             wall_s=wall_s,
             limits=http_limits(settings),
@@ -114,18 +120,24 @@ class FrontRole:
         self._ntp_rates = ntp_rates(settings)
         self._errands = Errands(settings.time, setting.places, setting.reactor)
         self._ports: list[ListeningPort] = []
-        self._decoder = msgspec.msgpack.Decoder(StampAnswer)
-        self._signer = ClientService(
-            cast("Any", UNIXClientEndpoint(setting.reactor, setting.places.socket("stamp").name)),
-            cast("Any", Factory.forProtocol(self._signer_protocol)),
-            retryPolicy=backoffPolicy(_FIRST_RETRY_S, _LAST_RETRY_S),
-            clock=setting.reactor,
+        self._lines = (
+            keep_line(
+                setting, "stamp", StampAnswer, heard=self._heard, left=self._desk.signer_left
+            ),
+            keep_line(
+                setting,
+                "status",
+                OcspAnswer,
+                heard=self._status_heard,
+                left=self._ocsp.signer_left,
+            ),
         )
 
     async def start(self) -> None:
         """Open the ports and begin to look for the signer."""
         raise_descriptor_limit()
-        self._signer.startService()
+        for line in self._lines:
+            line.startService()
         self._errands.start()
         for name, factory in (("tsp_http", self._site), ("tsp_tcp", self._tcp)):
             for listener in self._setting.sockets(name):
@@ -149,10 +161,14 @@ class FrontRole:
         while self._desk.is_busy and self._setting.reactor.seconds() < deadline:
             await deferLater(self._setting.reactor, 0.02)
         await self._errands.stop()
-        await self._signer.stopService()
+        for line in self._lines:
+            await line.stopService()
 
-    def _signer_protocol(self) -> FrameProtocol[Any]:
-        return FrameProtocol(self._decoder, self._heard, closed=lambda _: self._desk.signer_left())
+    def _status_heard(self, line: FrameProtocol[Any], frame: Hello | OcspReply) -> None:
+        if isinstance(frame, OcspReply):
+            self._ocsp.reply_arrived(frame)
+        else:
+            self._ocsp.signer_arrived(line.send)
 
     def _heard(self, line: FrameProtocol[Any], frame: Hello | StampReplies | PollReply) -> None:
         if isinstance(frame, StampReplies):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import UNIXClientEndpoint
-from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from appliance.daemon.line import keep_line
 from appliance.daemon.outside import outside_roads
 from appliance.daemon.roles.front import host_now, wall_s
 from appliance.daemon.roles.setting import Setting, close_ports
@@ -50,8 +48,6 @@ from appliance.wire.rooms.memory import RegistryMemory
 from appliance.wire.rooms.requests import RequestRoom
 from appliance.wire.tls import TlsDoor, TlsIdentity
 
-_FIRST_RETRY_S = 0.05
-_LAST_RETRY_S = 1.0
 _CHORES_S = 3600.0
 
 
@@ -87,11 +83,8 @@ class ManagerRole:
         self._chores = LoopingCall(self._begin_chores)
         self._chores.clock = reactor
         self._ports: list[ListeningPort] = []
-        self._line = ClientService(
-            cast("Any", UNIXClientEndpoint(reactor, setting.places.socket("admin").name)),
-            cast("Any", Factory.forProtocol(self._protocol)),
-            retryPolicy=backoffPolicy(_FIRST_RETRY_S, _LAST_RETRY_S),
-            clock=reactor,
+        self._line = keep_line(
+            setting, "admin", AdminAnswer, heard=self._heard, left=self._signer.signer_left
         )
 
     async def start(self) -> None:
@@ -195,13 +188,6 @@ class ManagerRole:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, str]])["tokens"]
 
     # --- the signer -------------------------------------------------------------------------------
-
-    def _protocol(self) -> FrameProtocol[Any]:
-        return FrameProtocol(
-            msgspec.msgpack.Decoder(AdminAnswer),
-            self._heard,
-            closed=lambda _: self._signer.signer_left(),
-        )
 
     def _heard(self, line: FrameProtocol[Any], frame: Any) -> None:  # noqa: ANN401  an AdminAnswer
         if isinstance(frame, Hello):
