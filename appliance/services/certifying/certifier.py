@@ -217,7 +217,7 @@ class Certifier:
         """Prepare an act; its statement is what custodians sign."""
         self._enrol_first()
         now = self._tools.now()
-        parameters = {**ask.parameters, **ask.octets}
+        parameters: dict[str, str | bytes] = {**ask.parameters, **ask.octets}
         read_act(ask.act, parameters).check(self._bench, now)
         number, statement = self._ceremonies.open(ask.act, parameters, now)
         return {"ceremony": number, "statement": statement}
