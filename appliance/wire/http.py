@@ -126,6 +126,12 @@ class Site(Door):
         if methods is None:
             top, _, parameter = path[1:].partition("/")
             methods = self.routes.get(f"/{top}/*")
+        if methods is None and self._router is not None:
+            routed = self._router(method, path)
+            if isinstance(routed, Response):
+                return routed
+            if routed is not None:
+                return routed[0], "", routed[1]
         if methods is None or (not parameter and path.endswith("/") and path != "/"):
             return problem(404, "no such path here", close=True)
         route = methods.get(method)
