@@ -1,8 +1,5 @@
 """What is issued, to whom, how often, and what is not."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from kit.certifying import (
     FIELDS,
@@ -10,7 +7,6 @@ from kit.certifying import (
     ask,
     certificate_of,
     csr_of,
-    demo_home,
     person_key,
     revocation,
     serial_of,
@@ -18,29 +14,18 @@ from kit.certifying import (
 )
 
 from appliance.asn1 import oids
+from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.verifier import Verification
 from appliance.pki.issuing import spki_of
 from appliance.pki.path import validate_path
 from appliance.services.certifying.certifier import Certifier
-from appliance.services.certifying.messages import IssueRefusal
+from appliance.services.certifying.messages import IssueAsk, IssueRefusal
 
 DAY_S = 86_400
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return demo_home(tmp_path)
-
-
-@pytest.fixture
-def certifier(home: Home) -> Iterator[Certifier]:
-    opened = home.open()
-    yield opened
-    opened.close()
-
-
-def kind_of(certifier: Certifier, wish) -> str:
+def kind_of(certifier: Certifier, wish: IssueAsk) -> str:
     (result,) = certifier.issue([wish])
     return result.kind if isinstance(result, IssueRefusal) else "issued"
 
@@ -53,8 +38,6 @@ def test_a_person_gets_a_certificate_that_chains_to_the_root(
     key = person_key(1, algorithm)
     certificate = certificate_of(certifier.issue([ask(authority=authority, csr=csr_of(key))]))
     facts = certifier.authorities()["authorities"][authority]
-    from appliance.asn1.x509 import decode_certificate
-
     issuer, root = map(decode_certificate, facts["chain"])
     path = validate_path(certificate, [issuer], [root], home.hands.now, verify)
     assert path.is_valid, str(path)
@@ -114,7 +97,7 @@ def test_one_bad_wish_spoils_no_other(certifier: Certifier) -> None:
         (ask(renews=b"\x01\x02"), "NotFound"),
     ],
 )
-def test_what_is_not_issued(certifier: Certifier, wish, kind: str) -> None:
+def test_what_is_not_issued(certifier: Certifier, wish: IssueAsk, kind: str) -> None:
     assert kind_of(certifier, wish) == kind
 
 
