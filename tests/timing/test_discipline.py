@@ -1,9 +1,11 @@
+import copy
 import functools
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kit import units
 
 from appliance.errors import Malformed
 from appliance.timing.holdover.bank import OscillatorClass
@@ -95,8 +97,30 @@ def test_a_reference_that_is_pulled_away_is_found_out(ramp, minutes):
     unit = Unit(Grade.TYPICAL, 5)
     unit.run(3 * DAY)
     assert unit.run(120, ramp=ramp) <= minutes
-    assert unit.discipline.detect().evidence is Evidence.RESIDUAL
+    assert unit.discipline.detect().evidence in {Evidence.RESIDUAL, Evidence.CHANGE}
     assert unit.error_and_bound_s()[0] < 0.3e-6
+
+
+@pytest.mark.parametrize(("ramp", "minutes"), [(1e-9, 2), (3e-10, 6), (1e-10, 22)])
+@pytest.mark.parametrize("seed", range(70, 74))
+def test_sixty_pulses_a_minute_find_a_pull_out_soon(ramp, minutes, seed):
+    octets, unit = locked(seed)
+    unit = copy.deepcopy(unit)
+    unit.discipline = Discipline.restore(octets)
+    for _ in range(60):
+        assert unit.minute() is None
+    found = unit.minutes_until_alarm(ramp, most=120)
+    assert found is not None
+    assert found <= minutes
+
+
+@functools.cache
+def locked(seed):
+    """Lock a unit for five days, its minutes as smooth as sixty pulses make them."""
+    unit = units.Unit(Grade.TYPICAL, seed)
+    for _ in range(5 * DAY):
+        assert unit.minute() is None
+    return unit.discipline.snapshot(), unit
 
 
 @pytest.mark.parametrize("pull_s", [200e-9, -300e-9, 1e-3])

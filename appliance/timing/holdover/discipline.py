@@ -20,14 +20,24 @@ from appliance.timing.holdover.kalman import DAY_S, Moments
 from appliance.timing.holdover.memory import Memory
 from appliance.timing.holdover.oven import Oven
 from appliance.timing.holdover.rehearsal import HORIZONS_S, Rehearsal, Rehearsals
-from appliance.timing.holdover.suspicion import SLOW_SIGMA_S, Alarm, Residual, Suspicion
+from appliance.timing.holdover.suspicion import (
+    SLOW_SIGMA_S,
+    SPAN_MINUTES,
+    Alarm,
+    Residual,
+    Suspicion,
+)
 
 BLOCK_S = 600.0
 BLOCK_SLACK_S = 90.0
 NEAR_BLOCKS = 1
 FAR_BLOCKS = 3
 FARTHEST_BLOCKS = 13
+FAR = 1
+"""The place of the outlooks of FAR_BLOCKS."""
+
 BRIEF_S = 1800.0
+MINUTE_GAP_S = 90.0
 WHITE_FIRST_S = 30e-9
 WHITE_LEAST_S = 1e-9
 WHITE_MEMORY = 300
@@ -64,6 +74,11 @@ class Outlook:
     horizon_s: float
     moments: Moments
     freq: float
+
+    def expected_s(self, t_s: float, heat_ks: float) -> float:
+        """Tell the phase that was foretold for `t_s`, when temperature comes to `heat_ks`."""
+        early_s = self.t_s + self.horizon_s - t_s
+        return self.moments.mean_s(heat_ks - self.heat_ks) - self.freq * early_s
 
 
 @attrs.define
@@ -110,6 +125,9 @@ class Discipline:
         self._suspicion = Suspicion()
         self._white_var = WHITE_FIRST_S**2
         self._white_count = 10
+        self._track: collections.deque[tuple[float, float, float]] = collections.deque(
+            maxlen=SPAN_MINUTES
+        )
         self._last_s: float | None = None
         self._last_residual_s = 0.0
         self._off_s = 0.0
@@ -128,6 +146,7 @@ class Discipline:
         self._oven.advance(t_s, temp_k)
         if phase_s is None or not math.isfinite(phase_s):
             self._suspicion.pause()
+            self._track.clear()
         elif self._bank is None:
             self._begin(t_s, phase_s)
         else:
@@ -143,6 +162,7 @@ class Discipline:
         """
         alarm, off_s = self._suspicion.alarm, self._off_s
         self._suspicion.reset()
+        self._track.clear()
         self._block = Block()
         if self._bank is None or alarm is None:
             return
@@ -242,6 +262,10 @@ class Discipline:
         near = looks[0]
         gap_s = t_s - self._last_s if self._last_s is not None else math.inf
         self._suspicion.watch(t_s, self._white_var, looks)
+        if gap_s > MINUTE_GAP_S:
+            self._track.clear()
+        self._track.append((t_s, phase_s, self._oven.heat_ks))
+        self._compare(t_s, looks[FAR].sigma_s ** 2 - near.sigma_s**2)
         if self._suspicion.alarm is not None:
             self._block = Block()
             self._last_s = None
@@ -254,16 +278,25 @@ class Discipline:
         self._last_residual_s = near.residual_s
         self._block.add(t_s, phase_s, self._oven.heat_at(t_s))
 
+    def _compare(self, t_s: float, wander_var: float) -> None:
+        """Hold the last half hour against one older outlook, once levels of noise are known."""
+        outlooks = self._outlooks[FAR]
+        is_young = self.learned_s < CLASS_RULES_S or len(outlooks) < FAR_BLOCKS
+        if is_young or len(self._track) < SPAN_MINUTES:
+            return
+        outlook, wander_s = outlooks[0], math.sqrt(max(wander_var, 0.0))
+        track = [phase_s - outlook.expected_s(at_s, h) for at_s, phase_s, h in self._track]
+        self._suspicion.compare(t_s, self._white_var, track[::-1], wander_s)
+
     def _look(self, outlook: Outlook, t_s: float, phase_s: float) -> Residual:
         """Compare a phase with what was foretold of it, or is now when that has expired."""
         doubt = self._young_doubt()
         if t_s - outlook.t_s > outlook.horizon_s:
             forecast = self.forecast(t_s, None)
             return Residual(phase_s - forecast.phase_s, doubt * forecast.sigma_s)
-        heat_ks = self._oven.heat_ks - outlook.heat_ks
-        early_s = outlook.t_s + outlook.horizon_s - t_s
-        expected_s = outlook.moments.mean_s(heat_ks) - outlook.freq * early_s
-        return Residual(phase_s - expected_s, doubt * _sigma(outlook.moments.variance(heat_ks)))
+        expected_s = outlook.expected_s(t_s, self._oven.heat_ks)
+        variance = outlook.moments.variance(self._oven.heat_ks - outlook.heat_ks)
+        return Residual(phase_s - expected_s, doubt * _sigma(variance))
 
     def _young_doubt(self) -> float:
         """Widen what is held against the reference before the levels of noise are told apart."""
