@@ -113,6 +113,7 @@ class Operation:
 
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_ANY = "{}"
 _SEGMENT = re.compile(r"[A-Za-z0-9._~-]{1,128}\Z")
 
 
@@ -130,20 +131,22 @@ class Table:
             assert operation.name not in names, operation.name
             names.add(operation.name)
             methods[operation.method] = operation
+        # A path that is written out goes before one that a parameter would fit.
+        self._paths = dict(sorted(self._paths.items(), key=lambda each: each[0].count(_ANY)))
 
     def find(self, path: str) -> tuple[Mapping[str, Operation], tuple[str, ...]] | None:
         """Find the methods of a path and what stands for its parameters, in order."""
         parts = tuple(path.split("/"))
         for key, methods in self._paths.items():
             if len(key) == len(parts) and all(map(_fits, key, parts)):
-                values = (part for shape, part in zip(key, parts, strict=True) if not shape)
+                values = (part for shape, part in zip(key, parts, strict=True) if shape == _ANY)
                 return methods, tuple(values)
         return None
 
 
 def _shape(part: str) -> str:
-    return "" if _PARAMETER.fullmatch(part) else part
+    return _ANY if _PARAMETER.fullmatch(part) else part
 
 
 def _fits(shape: str, part: str) -> bool:
-    return part == shape if shape else bool(_SEGMENT.match(part))
+    return bool(_SEGMENT.match(part)) if shape == _ANY else part == shape
