@@ -15,16 +15,17 @@ from typing import Literal
 import attrs
 
 from appliance.asn1 import pem
-from appliance.asn1.extensions import KeyUsage
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm, SigningKey
 from appliance.errors import NotFound, Refused
 from appliance.pki.issuing import (
+    Addresses,
     CertificateTemplate,
     IssuerIdentity,
     issue,
     issue_root,
+    issuing_ca_template,
     key_identifier,
     spki_of,
     tsa_template,
@@ -37,14 +38,6 @@ from appliance.tsp.policy import Profile
 Mode = Literal["demo", "production"]
 
 LEDGER_KEY = "ledger-head"
-ISSUING = CertificateTemplate(
-    name="issuing",
-    key_usage=frozenset({KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN}),
-    is_ca=True,
-    path_len=0,
-)
-"""What an issuing authority's certificate contains: it certifies users, and no authorities."""
-
 ISSUING_PREFIX = "issuing-"
 """How the names of issuing authorities and of their keys begin."""
 
@@ -113,14 +106,15 @@ class Commissioner:
             raise Refused("only a demo makes authorities by itself")
         name = f"{ISSUING_PREFIX}{algorithm.value}"
         if not self._path(name).exists():
-            self._issue_demo(name, algorithm, ISSUING)
+            self._issue_demo(name, algorithm, "issuing", issuing_ca_template(Addresses()))
 
     def _tsa_identity(self, name: str, algorithm: KeyAlgorithm) -> Identity:
         path = self._path(name)
         if not path.exists():
             if self._mode != "demo":
                 raise NotFound(f"the key {name} has no certificate: {path} is missing")
-            self._issue_demo(name, algorithm, tsa_template(_TSA_SIGNS_DAYS * SECONDS_PER_DAY))
+            template = tsa_template(_TSA_SIGNS_DAYS * SECONDS_PER_DAY)
+            self._issue_demo(name, algorithm, "tsa", template)
         return self._identity(name, self._key(name, algorithm, usage="tsa"))
 
     def _identity(self, name: str, key: SigningKey) -> Identity:
@@ -142,7 +136,7 @@ class Commissioner:
             return self._keys.create(name, algorithm, usage=usage, mode=self._mode)
 
     def _issue_demo(
-        self, name: str, algorithm: KeyAlgorithm, template: CertificateTemplate
+        self, name: str, algorithm: KeyAlgorithm, usage: str, template: CertificateTemplate
     ) -> None:
         """Make a root, if there is none, and a certificate directly under it.
 
@@ -150,14 +144,14 @@ class Commissioner:
         """
         root_key = self._key(f"root-{algorithm.value}", algorithm, usage="root")
         root = self._demo_root(algorithm, root_key)
-        key = self._key(name, algorithm, usage=template.name)
+        key = self._key(name, algorithm, usage=usage)
         root_spki = spki_of(algorithm, root_key.public)
-        title, days = _DEMO_KINDS[template.name]
+        title, days = _DEMO_KINDS[usage]
         certificate = issue(
             template,
             _demo_name(f"Shiyin Demo {title} {algorithm.value.upper()}"),
             spki_of(algorithm, key.public),
-            serial_number=_serial_number(),
+            serial_number=draw_serial_number(),
             validity=self._validity(days),
             issuer=IssuerIdentity(
                 decode_certificate(root).subject.der, algorithm, key_identifier(root_spki)
@@ -175,7 +169,7 @@ class Commissioner:
                 _demo_name(f"Shiyin Demo Root {algorithm.value.upper()}"),
                 algorithm,
                 key.public,
-                serial_number=_serial_number(),
+                serial_number=draw_serial_number(),
                 validity=self._validity(_ROOT_DAYS),
                 sign=lambda tbs: key.sign_many([tbs])[0],
             )
@@ -199,7 +193,7 @@ def _demo_name(common_name: str) -> bytes:
     return encode_name(common_name, organization=_DEMO_ORGANIZATION, country="CN")
 
 
-def _serial_number() -> bytes:
+def draw_serial_number() -> bytes:
     """Draw 16 octets for a certificate's number, positive and never zero (RFC 5280 4.1.2.2)."""
     octets = os.urandom(16)
     return bytes((octets[0] & 0x3F | 0x40,)) + octets[1:]

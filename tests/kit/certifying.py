@@ -147,11 +147,16 @@ def person_key(number: int = 0, algorithm: KeyAlgorithm = KeyAlgorithm.SM2) -> S
     return generate(algorithm)
 
 
-@functools.cache
-def csr_of(key: SigningKey, name: str = "whoever") -> bytes:
-    """Make a request with proof of possession."""
-    spki = spki_of(key.algorithm, key.public)
-    return make_request(encode_name(name), spki, key.algorithm, signing(key))
+_requests: dict[bytes, bytes] = {}
+
+
+def csr_of(key: SigningKey) -> bytes:
+    """Make a request with proof of possession, the same for a key each time."""
+    if key.public not in _requests:
+        spki = spki_of(key.algorithm, key.public)
+        made = make_request(encode_name("whoever"), spki, key.algorithm, signing(key))
+        _requests[key.public] = made
+    return _requests[key.public]
 
 
 def request_id(number: int) -> bytes:

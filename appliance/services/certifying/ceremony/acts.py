@@ -15,7 +15,7 @@ from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import KeyAlgorithm, SigningKey
 from appliance.errors import Conflict, Malformed, NotFound, Refused
-from appliance.pki.issuing import spki_of
+from appliance.pki.issuing import ROOT, spki_of
 from appliance.pki.path import Verify
 from appliance.pki.requests import make_request
 from appliance.pki.validation.purposes import Purpose
@@ -28,7 +28,7 @@ from appliance.services.certifying.ceremony.ceremonies import (
     custodian_algorithm,
 )
 from appliance.services.certifying.journal import CustodianRow, Journal
-from appliance.services.commissioning import ISSUING, ISSUING_PREFIX, Commissioner, Mode
+from appliance.services.commissioning import ISSUING_PREFIX, Commissioner, Mode
 from appliance.store.files import write_durably
 from appliance.store.keyfiles import KeyFolder
 
@@ -223,7 +223,7 @@ class ImportAuthority(_Import, frozen=True, kw_only=True):
         constraints = found.basic_constraints
         if constraints is None or not constraints.ca or constraints.path_len != 0:
             raise Refused("an issuing authority is a CA of path length 0")
-        if found.key_usage != ISSUING.key_usage:
+        if found.key_usage != ROOT.key_usage:
             raise Refused("an issuing authority has keyCertSign and cRLSign, and nothing else")
         if found.subject_key_id is None:
             raise Refused("an issuing authority has a subjectKeyIdentifier")
