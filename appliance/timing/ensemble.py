@@ -57,6 +57,8 @@ class Ensemble:
     def step(self, raw_ns: int) -> Statement:
         """Go on to `raw_ns` and state the time."""
         keeper = self._keeper
+        if not self._standing.since_raw_ns:
+            self._standing = Standing(since_raw_ns=raw_ns)
         keeper.drain(raw_ns)
         if keeper.is_oscillator_lost(raw_ns):
             self._lose_oscillator(raw_ns)

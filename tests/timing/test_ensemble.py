@@ -203,6 +203,14 @@ def test_satellites_that_wait_are_confirmed_before_alarms_are_cleared():
     assert sky.ensemble.confirm() == {Alarm.BOARD_RESTARTED}
 
 
+def test_the_first_state_stands_since_the_clock_began_and_not_since_the_host_did():
+    sky = Sky()
+    ensemble = Ensemble(EnsembleConfig())
+    ensemble.step(sky.raw_ns)
+    ensemble.step(sky.raw_ns + 10**9)
+    assert ensemble.status(sky.raw_ns + 10**9).since_raw_ns == sky.raw_ns
+
+
 def test_nothing_can_be_confirmed_while_there_is_no_reference():
     with pytest.raises(Conflict):
         Sky().ensemble.confirm()
