@@ -32,6 +32,9 @@ from drivers.simulated.world import WorldSettings
 RawClock = Callable[[], int]
 
 _USUAL_BAUD = {"board": 115_200, "gnss": 9600, "modem": 115_200}
+_SILENCE_S = {"board": 5.0, "gnss": 5.0, "modem": 150.0}
+"""A modem is asked once a minute and tells little between."""
+
 _WARM_UP_SPEED = 600.0
 """The demo's oven warms in 3 s in place of half an hour, and its receivers are warm already."""
 
@@ -103,7 +106,8 @@ def open_rack(
 
 
 def _place(table: TimeDevice) -> LinePlace:
-    return LinePlace(table.name, table.path, table.baud or _USUAL_BAUD[table.kind])
+    baud = table.baud or _USUAL_BAUD[table.kind]
+    return LinePlace(table.name, table.path, baud, _SILENCE_S[table.kind])
 
 
 def modem_settings(table: TimeDevice) -> ModemSettings:

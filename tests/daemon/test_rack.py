@@ -17,6 +17,7 @@ from appliance.errors import Malformed
 from appliance.settings import Position, TimeDevice
 from drivers.api import Reading
 from drivers.gnss.ubx_setup import Place
+from drivers.modem.modem import ROUND_S
 from drivers.pps.kernel import KernelPulses
 from drivers.pps.recorded import RecordedPulses
 from drivers.serial_line import SerialLine
@@ -71,6 +72,13 @@ def test_a_scenario_that_is_none_is_refused_by_its_place(tmp_path: Path) -> None
 def test_a_modem_is_told_the_server_that_it_asks_itself() -> None:
     table = TimeDevice(name="m", kind="modem", path="ttyS2", ntp_server="ntp.example")
     assert modem_settings(table).ntp_server == "ntp.example"
+
+
+def test_a_modem_that_is_asked_once_a_minute_is_not_called_silent_between() -> None:
+    modem = TimeDevice(name="m", kind="modem", path="ttyS2")
+    assert modem_settings(modem).line.silence_s > 2 * ROUND_S
+    receiver = TimeDevice(name="a", kind="gnss", path="x")
+    assert receiver_settings(receiver).line.silence_s == 5.0
 
 
 def test_pulses_are_allowed_the_latency_of_their_table() -> None:
