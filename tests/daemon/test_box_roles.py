@@ -30,15 +30,18 @@ def test_facts_name_the_first_address_as_a_url_spells_it(
     tmp_path: Path, addresses: tuple[str, ...], host: str
 ) -> None:
     http, tcp = bind_tcp("tsp_http", addresses, 0), bind_tcp("tsp_tcp", addresses, 0)
-    ntp = bind_udp("ntp", addresses, 0)
+    ntp, api = bind_udp("ntp", addresses, 0), bind_tcp("api", addresses, 0)
     role = BoxRole(make_setting(tmp_path))
-    role._listeners = [*ntp, *tcp, *http]
+    role._listeners = [*ntp, *tcp, *http, *api]
     facts = role._facts()
-    port, tcp_port, udp_port = (bound[0].socket.getsockname()[1] for bound in (http, tcp, ntp))
+    port, tcp_port, udp_port, api_port = (
+        bound[0].socket.getsockname()[1] for bound in (http, tcp, ntp, api)
+    )
     assert facts["tsp_http"] == f"http://{host}:{port}/tsa"
     assert facts["tsp_tcp"] == f"{host}:{tcp_port}"
     assert facts["ntp"] == f"{host}:{udp_port}"
-    for listener in (*http, *tcp, *ntp):
+    assert facts["api"] == f"https://{host}:{api_port}"
+    for listener in (*http, *tcp, *ntp, *api):
         listener.socket.close()
 
 
@@ -46,6 +49,7 @@ def test_facts_name_one_certificate_for_each_algorithm(tmp_path: Path) -> None:
     bound = [
         *bind_tcp("tsp_http", ("127.0.0.1",), 0),
         *bind_tcp("tsp_tcp", ("127.0.0.1",), 0),
+        *bind_tcp("api", ("127.0.0.1",), 0),
         *bind_udp("ntp", ("127.0.0.1",), 0),
     ]
     role = BoxRole(make_setting(tmp_path))
@@ -67,9 +71,11 @@ def test_the_front_reaches_the_signer_however_deep_the_state_lies(tmp_path: Path
     setting = make_setting(tmp_path / ("d" * 200))
     role = FrontRole(setting)
     Deferred.fromCoroutine(role.start())
-    ((address, *_),) = setting.reactor.unixClients
     # Relative to the run folder, where every role stands (unix(7): 108 octets).
-    assert address == "stamp.sock"
+    assert [address for address, *_ in setting.reactor.unixClients] == [
+        "stamp.sock",
+        "status.sock",
+    ]
 
 
 def test_the_front_serves_every_socket_it_was_given(tmp_path: Path) -> None:
