@@ -11,7 +11,7 @@ import attrs
 
 from appliance.asn1 import pem
 from appliance.crypto.api import KeyAlgorithm
-from appliance.errors import ApplianceError, Malformed, NotFound, Unavailable
+from appliance.errors import ApplianceError, Malformed, NotFound, Refused, Unavailable
 from appliance.pki.bounds import check_template
 from appliance.pki.path import Verify
 from appliance.pki.signatures.making import Signatory, sign_data
@@ -46,6 +46,7 @@ from appliance.store.keyfiles import KeyFolder
 from appliance.tsp.serial import SerialSource
 
 Facts = dict[str, object]
+TEMPLATE_LIMIT = 256
 _CUSTODIAN_KEY_OCTETS = 4096
 
 
@@ -199,6 +200,8 @@ class Certifier:
         check_template(template)
         if template.name in TEMPLATES:
             raise Malformed(f"the template {template.name} is built in: choose another name")
+        if len(self._templates) >= TEMPLATE_LIMIT and template.name not in self._templates:
+            raise Refused(f"there are {TEMPLATE_LIMIT} templates")
         row = TemplateRow(template.name, encode_template(template), self._tools.now().posix_us)
         self._journal.append([row])
         self._templates[template.name] = template

@@ -27,6 +27,8 @@ from appliance.services.certifying.status_messages import OcspAsk, OcspReply
 from appliance.services.certifying.worker import Worker
 from appliance.services.messages import Frame
 
+_OCTETS_OF_WEIGHT = 8192
+
 
 class Line(Protocol):
     """A connection that answers go back on."""
@@ -59,7 +61,7 @@ def answer_admin(worker: Worker[Certifier], line: Line, question: AdminQuestion)
             # Nothing is lost: a batch asked again, in parts, is answered with the same.
             line.send(_refusal(number, Refused("the answer is too long: ask for less at once")))
 
-    worker.submit(ask, done)
+    worker.submit(ask, done, weight=_weight(question))
 
 
 def answer_status(worker: Worker[StatusRoom], line: Line, question: OcspAsk) -> None:
@@ -70,6 +72,15 @@ def answer_status(worker: Worker[StatusRoom], line: Line, question: OcspAsk) -> 
         line.send(OcspReply(question.batch, response))
 
     worker.submit(lambda room: room.answer(question.request), done)
+
+
+def _weight(question: AdminQuestion) -> int:
+    """Tell what a question weighs while it waits: about 8 KiB are 1."""
+    if isinstance(question, IssueBatch):
+        return len(question.asks)
+    if isinstance(question, SignManifest):
+        return 1 + len(question.manifest) // _OCTETS_OF_WEIGHT
+    return 1
 
 
 def _refusal(number: int, error: ApplianceError) -> AdminRefusal:

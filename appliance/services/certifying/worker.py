@@ -17,7 +17,9 @@ from twisted.logger import Logger
 from appliance.errors import ApplianceError, Fault, Unavailable
 from appliance.services.reactor import ThreadedReactor
 
-QUEUE_LIMIT = 512
+QUEUE_LIMIT = 2048
+"""Of what may wait, by weight: a certificate to be issued, or any other question, weighs 1."""
+
 REST_S = 1.0
 RETRY_S = 5.0
 
@@ -66,16 +68,19 @@ class Worker(Generic[R]):
             self._jobs.put(None)
             self._thread.join()
 
-    def submit(self, ask: Callable[[R], T], done: Done[T]) -> None:
+    def submit(self, ask: Callable[[R], T], done: Done[T], *, weight: int = 1) -> None:
         """Have a question answered in the room; an error of `errors` is an answer too."""
-        if self._is_closed or self._waiting >= QUEUE_LIMIT:
+        if self._is_closed or self._waiting + weight > QUEUE_LIMIT:
             done(Unavailable(f"{self._name}: too much is asked, or it is stopping"))
             return
-        self._waiting += 1
+        self._waiting += weight
+
+        def deliver(outcome: T | ApplianceError) -> None:
+            self._waiting -= weight
+            done(outcome)
 
         def job(room: R | None) -> None:
-            outcome = self._answer(room, ask)
-            self._reactor.callFromThread(self._deliver, done, outcome)
+            self._reactor.callFromThread(deliver, self._answer(room, ask))
 
         self._jobs.put(job)
 
@@ -86,10 +91,6 @@ class Worker(Generic[R]):
             self._answer(room, news)
 
         self._jobs.put(job)
-
-    def _deliver(self, done: Done[T], outcome: T | ApplianceError) -> None:
-        self._waiting -= 1
-        done(outcome)
 
     def _answer(self, room: R | None, ask: Callable[[R], T]) -> T | ApplianceError:
         if room is None:
