@@ -82,6 +82,13 @@ class Commissioner:
         wanted = {profile.key: profile.algorithm for profile in profiles}
         return {name: self._tsa_identity(name, kind) for name, kind in wanted.items()}
 
+    def serves(self, profiles: Iterable[Profile]) -> bool:
+        """Tell whether any profile can be served; a new box of production has no TSA yet.
+
+        One that has some of its certificates lacks the others: `tsa_identities` says which.
+        """
+        return self._mode == "demo" or any(self._path(each.key).exists() for each in profiles)
+
     def ledger_key(self) -> SigningKey:
         """Give the SM2 key that signs the heads of the ledger; made at first start."""
         return self._key(LEDGER_KEY, KeyAlgorithm.SM2, usage=LEDGER_KEY)

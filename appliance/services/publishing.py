@@ -23,6 +23,7 @@ def publish(folder: Path, identities: Iterable[Identity], ledger_key: SigningKey
         write_durably(folder / f"{identity.name}.pem", content, mode=0o644)
     roots = dict.fromkeys(identity.issuers[-1].der for identity in identities if identity.issuers)
     bundle = b"".join(pem.write("CERTIFICATE", der) for der in roots)
-    write_durably(folder / ROOTS, bundle, mode=0o644)
+    if bundle:  # a box without a TSA has none yet
+        write_durably(folder / ROOTS, bundle, mode=0o644)
     spki = spki_of(ledger_key.algorithm, ledger_key.public)
     write_durably(folder / LEDGER_KEY, pem.write("PUBLIC KEY", spki), mode=0o644)

@@ -89,12 +89,16 @@ def unlock_signer(
 ) -> Unlocked:
     """Unseal every key the profiles name; in demo, commission what is missing.
 
+    A box of production that has no TSA certificate at all serves no profile, so that ceremonies can
+    make one.
     `keys`, `certificates` and `secret` are folders.  Raises what `keyfiles.unlock` and
     `Commissioner` raise.
     """
     kek = unlock(mode, secret, os.environ)
     folder = KeyFolder(keys, kek, choice.engine)
     commissioner = Commissioner(folder, certificates, mode=mode, now=host_utc)
+    if not commissioner.serves(profiles):
+        profiles = ()
     identities = commissioner.tsa_identities(profiles)
     return Unlocked(profiles, choice, kek, identities, commissioner.ledger_key())
 

@@ -6,11 +6,12 @@ The mode of a key is sealed with it (tests/crypto/test_sealing.py: no octet of i
 import shutil
 from pathlib import Path
 
+import attrs
 import pytest
 from kit.production import KEY, ProductionBox
 
 from appliance.crypto.engine import choose_engine
-from appliance.errors import Refused
+from appliance.errors import NotFound, Refused
 from appliance.services.unlocking import Unlocked, unlock_signer
 from appliance.settings import Settings, load_settings
 from appliance.tsp.policy import Profile
@@ -75,3 +76,23 @@ def test_production_needs_its_kek_from_the_credential_though_a_demos_lies_there(
     unlock(box, "demo", DEMO).close()
     with pytest.raises(Refused, match="systemd credential"):
         unlock(box, "production", DEMO)
+
+
+def test_a_new_box_of_production_serves_no_profile_and_can_be_commissioned(tmp_path, monkeypatch):
+    box = ProductionBox(tmp_path).install()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", box.environment["CREDENTIALS_DIRECTORY"])
+    (box.places.certificates / f"{KEY}.pem").unlink()
+    unlocked = unlock(box, "production", profiles_of(box))
+    assert not unlocked.identities
+    assert not unlocked.profiles
+    assert unlocked.ledger_key.public
+    unlocked.close()
+
+
+def test_a_box_that_lacks_one_certificate_of_two_does_not_start(tmp_path, monkeypatch):
+    box = ProductionBox(tmp_path).install()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", box.environment["CREDENTIALS_DIRECTORY"])
+    (profile,) = profiles_of(box)
+    other = attrs.evolve(profile, name="other", key="tsa-other")
+    with pytest.raises(NotFound, match="tsa-other"):
+        unlock(box, "production", (profile, other))

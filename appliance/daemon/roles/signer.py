@@ -80,6 +80,9 @@ class SignerRole:
         harden_process()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         unlocked = self._unlocked = self._unlock()
+        self._profiles = tuple(unlocked.profiles)
+        if not self._profiles:
+            self._log.critical("no TSA has a certificate yet: make one by `shiyin ca request`")
         publish(self._setting.places.public, unlocked.identities.values(), unlocked.ledger_key)
         start_random = os.urandom(START_RANDOM_OCTETS)
         last_gen_time_us = self._begin_ledger(unlocked, start_random)
