@@ -44,7 +44,8 @@ CREATE TABLE certificates(
 ) STRICT;
 CREATE INDEX by_change ON certificates(authority, changed_seq) WHERE changed_seq IS NOT NULL;
 CREATE INDEX own ON certificates(authority, template, seq) WHERE substr(template, 1, 1) = '@';
-CREATE INDEX by_key ON certificates(spki_sm3);
+CREATE INDEX by_key ON certificates(spki_sm3, authority);
+CREATE INDEX compromised ON certificates(spki_sm3) WHERE reason = 1;
 CREATE TABLE templates(name TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE custodians(name TEXT PRIMARY KEY, spki BLOB NOT NULL UNIQUE) STRICT;
 CREATE TABLE chains(name TEXT PRIMARY KEY, leaf BLOB NOT NULL) STRICT;
@@ -302,7 +303,7 @@ class IssuedIndex:
 
     def is_compromised(self, spki_sm3: bytes) -> bool:
         """Tell whether a certificate of this key was revoked as its key was no longer secret."""
-        query = "SELECT count(*) FROM certificates WHERE spki_sm3 = ? AND reason = 1"
+        query = "SELECT EXISTS(SELECT 1 FROM certificates WHERE spki_sm3 = ? AND reason = 1)"
         return self._number(query, spki_sm3) > 0
 
     def count_of_key(self, authority: str, spki_sm3: bytes) -> int:

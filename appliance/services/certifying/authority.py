@@ -115,6 +115,8 @@ class _Draft:
     wish: bytes
     key: _Key
     issuer: Issuer
+    serial: bytes
+    validity: Validity
     tbs: bytes
 
 
@@ -187,17 +189,19 @@ class Issuance:
         if self._journal.index.is_compromised(sm3(key.spki)):
             raise Refused("this key is known to be compromised")
         serial = self._serials.next()
+        validity = issuer.validity(now, ask.days * SECONDS_PER_DAY or template.validity_s)
         tbs = tbs_from(
             template,
             key.fields,
             key.spki,
             serial_number=serial,
-            validity=issuer.validity(now, ask.days * SECONDS_PER_DAY or template.validity_s),
+            validity=validity,
             issuer=issuer.name,
             addresses=self._rules.addresses(ask.authority),
         )
-        _check(tbs, issuer, template, key.spki, serial)
-        return _Draft(ask, wish, key, issuer, tbs)
+        draft = _Draft(ask, wish, key, issuer, serial, validity, tbs)
+        _check(draft, template)
+        return draft
 
     def _key(self, ask: IssueAsk, now: Utc, drafts: Mapping[bytes, _Draft]) -> _Key:
         """Find the key: proven in a request, or of the certificate to be renewed."""
@@ -246,17 +250,18 @@ def _digest(ask: IssueAsk) -> bytes:
     return sm3(msgspec.msgpack.encode(values))
 
 
-def _check(tbs: bytes, issuer: Issuer, template: Template, spki: bytes, serial: bytes) -> None:
+def _check(draft: _Draft, template: Template) -> None:
     """Read what is about to be signed; raises Refused for anything but what was decided."""
-    algorithm = SIGNATURE_ALGORITHMS[issuer.identity.key.algorithm]
-    certificate = decode_certificate(assemble(tbs, algorithm, b""))
+    issuer = draft.issuer.identity
+    algorithm = SIGNATURE_ALGORITHMS[issuer.key.algorithm]
+    certificate = decode_certificate(assemble(draft.tbs, algorithm, b""))
     check_certificate(certificate, template.kind)
-    own = issuer.identity.certificate
     if (
-        certificate.issuer.der != own.subject.der
-        or certificate.spki != spki
-        or serial_octets(certificate.serial_number) != serial
-        or certificate.validity.not_after > own.validity.not_after
+        certificate.issuer.der != issuer.certificate.subject.der
+        or certificate.spki != draft.key.spki
+        or serial_octets(certificate.serial_number) != draft.serial
+        or certificate.validity != draft.validity
+        or draft.validity.not_after > issuer.certificate.validity.not_after
     ):
         raise Refused("a certificate differs from what was decided")
 
@@ -278,6 +283,9 @@ def _sign(drafts: Mapping[bytes, _Draft]) -> dict[bytes, bytes]:
 def _row(draft: _Draft, der: bytes, now: Utc) -> IssuedRow:
     return IssuedRow(
         authority=draft.ask.authority,
+        serial=draft.serial,
+        spki_sm3=sm3(draft.key.spki),
+        not_after_us=draft.validity.not_after.posix_us,
         request=draft.ask.request,
         wish=draft.wish,
         template=draft.ask.template,

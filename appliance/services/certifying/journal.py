@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import msgspec
 
-from appliance.asn1.x509 import decode_certificate
 from appliance.errors import Fault
 from appliance.pki.states import CertificateState
 from appliance.store.chain import GENESIS, Entry, Row
@@ -51,6 +50,9 @@ class IssuedRow(Happening, frozen=True, array_like=True):
     """A certificate; see `IssuedCertificate`.  `renews` is the number of the one it renews."""
 
     authority: str
+    serial: bytes
+    spki_sm3: bytes
+    not_after_us: int
     request: bytes
     wish: bytes
     template: str
@@ -209,9 +211,7 @@ class Journal:
 
 
 def _entry(happening: Happening) -> Entry:
-    serial = None
-    if isinstance(happening, IssuedRow):
-        serial = serial_octets(decode_certificate(happening.der).serial_number)
+    serial = happening.serial if isinstance(happening, IssuedRow) else None
     return Entry(_KINDS[type(happening)], _encode(happening), serial)
 
 
@@ -245,16 +245,15 @@ def _apply(index: IssuedIndex, row: Row) -> None:
 
 
 def _issued(issued: IssuedRow, seq: int) -> IssuedCertificate:
-    certificate = decode_certificate(issued.der)
     return IssuedCertificate(
         authority=issued.authority,
-        serial=serial_octets(certificate.serial_number),
+        serial=issued.serial,
         request=issued.request,
         wish=issued.wish,
         template=issued.template,
         fields=issued.fields,
-        spki_sm3=sm3(certificate.spki),
-        not_after_us=certificate.validity.not_after.posix_us,
+        spki_sm3=issued.spki_sm3,
+        not_after_us=issued.not_after_us,
         renewals=issued.renewals,
         seq=seq,
         der=issued.der,

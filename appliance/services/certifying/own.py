@@ -20,7 +20,7 @@ from appliance.pki.ocsp.certifying import issue_responder
 from appliance.pki.templates import DEVICE
 from appliance.quantities import SECONDS_PER_DAY, Utc
 from appliance.services.certifying.authority import Issuer
-from appliance.services.certifying.journal import IssuedRow, Journal, sm3
+from appliance.services.certifying.journal import IssuedRow, Journal, serial_octets, sm3
 from appliance.services.commissioning import Mode
 from appliance.store.keyfiles import KeyFolder
 from appliance.tsp.serial import SerialSource
@@ -130,21 +130,25 @@ class OwnKeys:
                 return certificate
         validity = issuer.validity(now, kind.validity_s)
         der = kind.certify(issuer, spki, self._serials.next(), validity)
-        self._journal.append([_row(kind, issuer, der, now)])
-        return decode_certificate(der)
+        certificate = decode_certificate(der)
+        self._journal.append([_row(kind, issuer, certificate, now)])
+        return certificate
 
 
-def _row(kind: OwnKind, issuer: Issuer, der: bytes, now: Utc) -> IssuedRow:
+def _row(kind: OwnKind, issuer: Issuer, certificate: Certificate, now: Utc) -> IssuedRow:
     return IssuedRow(
         authority=issuer.identity.name,
+        serial=serial_octets(certificate.serial_number),
+        spki_sm3=sm3(certificate.spki),
+        not_after_us=certificate.validity.not_after.posix_us,
         request=os.urandom(_NUMBER_OCTETS),
-        wish=sm3(der),
+        wish=sm3(certificate.der),
         template=kind.template,
         fields=_NO_FIELDS,
         renews=b"",
         renewals=0,
         at_us=now.posix_us,
-        der=der,
+        der=certificate.der,
     )
 
 
