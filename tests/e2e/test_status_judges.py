@@ -1,15 +1,15 @@
 """OpenSSL and BouncyCastle judge our lists and OCSP answers, and we judge OpenSSL's answers."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 import pytest
-from kit import bouncycastle, openssl
+from kit import openssl
 from kit.authority import authority, signing
 from kit.ocsp import as_responder, responder, verify
 from kit.openssl import OpensslTsa
+from kit.status_judge import StatusJudge, status_judge
 
 from appliance.asn1 import oids, pem
 from appliance.asn1.crl import CrlReason
@@ -227,64 +227,36 @@ def test_we_read_and_judge_the_answers_of_openssl(
 # --- BouncyCastle ---------------------------------------------------------------------------------
 
 
-@attrs.frozen(eq=False)
-class Judge:
-    """The running BouncyCastle."""
-
-    process: subprocess.Popen[str]
-
-    def ask(self, *words: str | Path) -> str:
-        questions, answers = self.process.stdin, self.process.stdout
-        assert questions is not None
-        assert answers is not None
-        questions.write("\t".join(map(str, words)) + "\n")
-        questions.flush()
-        return answers.readline().rstrip("\n")
-
-
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
-    folder = tmp_path_factory.mktemp("java")
-    source = bouncycastle.SOURCE.with_name("StatusJudge.java")
-    subprocess.run(
-        ["javac", "-cp", bouncycastle.CLASS_PATH, "-d", folder, source],
-        check=True,
-        timeout=bouncycastle.COMPILE_GUARD_S,
-    )
-    places = f"{folder}:{bouncycastle.CLASS_PATH}"
-    with subprocess.Popen(
-        ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", places, source.stem],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield Judge(process)
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StatusJudge]:
+    with status_judge(tmp_path_factory.mktemp("java")) as running:
+        yield running
 
 
 @pytest.mark.parametrize("algorithm", KeyAlgorithm)
 def test_bouncycastle_verifies_our_lists(
-    judge: Judge, algorithm: KeyAlgorithm, tmp_path: Path
+    judge: StatusJudge, algorithm: KeyAlgorithm, tmp_path: Path
 ) -> None:
     files = files_of(algorithm, tmp_path)
     crl = files.list(*entries_of(algorithm))
-    told = judge.ask("crl", crl, files.root, files.tsa)
+    told = judge.of_list(crl, files.root, files.tsa)
     assert told == f"OK number {NUMBER} revoked KEY_COMPROMISE"
-    assert judge.ask("crl", crl, files.root, files.root) == f"OK number {NUMBER} good"
+    assert judge.of_list(crl, files.root, files.root) == f"OK number {NUMBER} good"
     delta = files.list(base_number=1)
-    told = judge.ask("crl", delta, files.root, files.tsa)
+    told = judge.of_list(delta, files.root, files.tsa)
     assert told == f"OK number {NUMBER} base 1 good"
 
 
-def test_bouncycastle_refuses_a_list_of_another_issuer(judge: Judge, tmp_path: Path) -> None:
+def test_bouncycastle_refuses_a_list_of_another_issuer(judge: StatusJudge, tmp_path: Path) -> None:
     files = files_of(KeyAlgorithm.SM2, tmp_path)
     crl = files.list()
-    assert judge.ask("crl", crl, files.tsa, files.tsa).startswith("REFUSED")
+    assert judge.of_list(crl, files.tsa, files.tsa).startswith("REFUSED")
 
 
 @pytest.mark.parametrize("algorithm", KeyAlgorithm)
 @pytest.mark.parametrize("hash_oid", HASHES)
 def test_bouncycastle_accepts_our_answers(
-    judge: Judge, algorithm: KeyAlgorithm, hash_oid: str, tmp_path: Path
+    judge: StatusJudge, algorithm: KeyAlgorithm, hash_oid: str, tmp_path: Path
 ) -> None:
     files = files_of(algorithm, tmp_path)
     made = authority(algorithm)
@@ -293,10 +265,12 @@ def test_bouncycastle_accepts_our_answers(
     request.write_bytes(make_request(tsa, root, hash_oid=hash_oid, nonce=b"n" * 32))
     for status, told in ((GOOD, "good"), (revoked(), "revoked 4"), (UNKNOWN, "unknown")):
         answer = files.answer(request, status)
-        assert judge.ask("ocsp", request, answer, files.root, files.tsa) == f"OK {told}"
+        assert judge.of_answer(request, answer, files.root, files.tsa) == f"OK {told}"
 
 
-def test_bouncycastle_refuses_the_answer_to_another_question(judge: Judge, tmp_path: Path) -> None:
+def test_bouncycastle_refuses_the_answer_to_another_question(
+    judge: StatusJudge, tmp_path: Path
+) -> None:
     files = files_of(KeyAlgorithm.SM2, tmp_path)
     made = authority(KeyAlgorithm.SM2)
     first, second = tmp_path / "first", tmp_path / "second"
@@ -304,4 +278,4 @@ def test_bouncycastle_refuses_the_answer_to_another_question(judge: Judge, tmp_p
         nonce = path.name.encode()
         path.write_bytes(make_request(made.tsa.certificate, made.root.certificate, nonce=nonce))
     answer = files.answer(first, GOOD)
-    assert "nonce" in judge.ask("ocsp", second, answer, files.root, files.tsa)
+    assert "nonce" in judge.of_answer(second, answer, files.root, files.tsa)
