@@ -13,12 +13,15 @@ from kit.certifying import (
     verify,
 )
 
-from appliance.asn1 import oids
+from appliance.asn1 import oids, pem
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import KeyAlgorithm
+from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.verifier import Verification
 from appliance.pki.issuing import spki_of
 from appliance.pki.path import validate_path
+from appliance.pki.signatures.signed import Against, verify_signed_data
+from appliance.pki.validation.verdict import Verdict
 from appliance.services.certifying.certifier import Certifier
 from appliance.services.certifying.messages import IssueAsk, IssueRefusal
 
@@ -160,3 +163,25 @@ def test_a_compromised_key_is_never_certified_again(certifier: Certifier) -> Non
     certifier.revoke(revocation(certificate, 1))
     assert kind_of(certifier, ask(2)) == "Refused"
     assert kind_of(certifier, ask(3, authority="issuing-p256")) == "Refused"
+
+
+# --- manifests ------------------------------------------------------------------------------------
+
+
+def test_a_manifest_is_signed_under_the_boxs_own_certificate(
+    home: Home, certifier: Certifier
+) -> None:
+    facts = certifier.sign_manifest(b"manifest")
+    report = verify_signed_data(facts["cms"], Against(document=b"manifest"), LibcryptoEngine())
+    assert report.verdict is Verdict.VALID, report
+    own, issuer, root = map(decode_certificate, pem.read_all(facts["chain"], "CERTIFICATE"))
+    assert validate_path(own, [issuer], [root], home.hands.now, verify).is_valid
+    other = verify_signed_data(facts["cms"], Against(document=b"Manifest"), LibcryptoEngine())
+    assert other.verdict is Verdict.INVALID
+
+
+def test_the_boxs_own_certificate_renews_itself(home: Home, certifier: Certifier) -> None:
+    chains = [certifier.sign_manifest(b"one")["chain"] for _ in range(2)]
+    home.hands.pass_time(200 * DAY_S)
+    chains.append(certifier.sign_manifest(b"two")["chain"])
+    assert chains[0] == chains[1] != chains[2]
