@@ -63,7 +63,8 @@ def check_slot(slot: PageSlot) -> None:
         raw_ns = slot.raw_ns + elapsed_ns
         time = extrapolate(slot, raw_ns, slot.boot_id)
         is_valid = 0 <= elapsed_ns <= VALIDITY_NS and raw_ns <= slot.valid_until_raw_ns
-        assert isinstance(time, TrustedTime) == is_valid
+        knows_time = slot.tai_ns != 0
+        assert isinstance(time, TrustedTime) == (is_valid and knows_time)
         if isinstance(time, TrustedTime):
             assert time.bound_ns >= slot.bound_ns
     other_boot = bytes((slot.boot_id[0] ^ 1,)) + slot.boot_id[1:]
