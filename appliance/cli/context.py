@@ -38,6 +38,8 @@ class Ready(msgspec.Struct, frozen=True):
     ca_cert: str
     tsa_certs: dict[str, str]
     pids: dict[str, list[int]]
+    api: str = ""
+    demo_credentials: str | None = None
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from appliance.cli import audit, ca, inspect, stamp, status, time, verify
+from appliance.cli import accounts, audit, ca, certs, inspect, stamp, status, time, verify
 from appliance.cli.context import Context, Exit, common_options, default_state
 from appliance.errors import ApplianceError, Malformed, NotFound, Unauthenticated, Unavailable
 
@@ -23,6 +23,8 @@ VERBS: dict[str, tuple[str, AddArguments, Run]] = {
     "keys": ("show the signing keys / 查看签名密钥", status.add_arguments, status.run_keys),
     "time": ("show the clock and its sources / 查看时钟与时间源", time.add_arguments, time.run),
     "ca": ("authorities, lists, ceremonies / 证书签发机构", ca.add_arguments, ca.run),
+    "certs": ("certificates, renewals, batches / 证书", certs.add_arguments, certs.run),
+    "accounts": ("who may use the interface / 账户", accounts.add_arguments, accounts.run),
     "audit": ("prove the ledger, rebuild a token / 审计", audit.add_arguments, audit.run),
 }
 

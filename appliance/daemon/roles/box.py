@@ -32,7 +32,11 @@ from appliance.wire.ipc import ask
 from appliance.wire.tsp_client import post_query
 
 KILL_AFTER_S = 8.0
-_INTERNAL = {"timed": ("time", "samples"), "signer": ("stamp", "control", "admin", "status")}
+_INTERNAL = {
+    "timed": ("time", "samples"),
+    "signer": ("stamp", "control", "admin", "status"),
+    "manager": ("manage",),
+}
 """The Unix sockets of the roles inside: a verb set each."""
 
 _POLL_S = 0.05
@@ -126,7 +130,7 @@ class BoxRole:
                 *(Role("rig", 0, ()) for _ in range(self._is_simulated)),
                 Role("timed", 0, of_role["timed"]),
                 Role("signer", 0, of_role["signer"]),
-                Role("manager", 0, managed),
+                Role("manager", 0, (*of_role["manager"], *managed)),
                 *(Role("front", index, clients) for index in fronts),
             ],
             command=command,

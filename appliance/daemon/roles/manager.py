@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import msgspec
+from msgspec.msgpack import Decoder
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -19,10 +20,16 @@ from appliance.daemon.roles.front import host_now, wall_s
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.errors import ApplianceError
 from appliance.services.certifying.messages import AdminAnswer
-from appliance.services.messages import Hello
+from appliance.services.messages import PROTOCOL_VERSION, Hello
 from appliance.services.reactor import ListeningPort
 from appliance.services.registration.accounts import AccountDesk, Role
 from appliance.services.registration.certificates import CertificateDesk
+from appliance.services.registration.messages import (
+    Declined,
+    FirstOpened,
+    ManageQuestion,
+    OpenFirst,
+)
 from appliance.services.registration.office import Office
 from appliance.services.registration.offline import OfflineDesk
 from appliance.services.registration.renewing import RenewalDesk
@@ -36,7 +43,7 @@ from appliance.store.registry.backup import back_up_sqlite
 from appliance.store.registry.database import Registry, open_database, open_registry
 from appliance.store.registry.migrations.upgrading import migrate
 from appliance.wire.http import Limits, Site
-from appliance.wire.ipc import FrameProtocol
+from appliance.wire.ipc import FrameProtocol, FrameServer
 from appliance.wire.rest.dispatch import Dispatcher
 from appliance.wire.rest.table import Caller, Table
 from appliance.wire.rooms.accounts import AccountRoom
@@ -143,13 +150,22 @@ class ManagerRole:
             ),
             router=self._dispatcher().route,
         )
-        door = TlsDoor(self._identity, site, self._setting.reactor)
-        for listener in self._setting.sockets("api"):
-            self._ports.append(
-                self._setting.reactor.adoptStreamPort(
-                    listener.socket.fileno(), listener.socket.family, door
+        reactor = self._setting.reactor
+        door = TlsDoor(self._identity, site, reactor)
+        manage = FrameServer(
+            Decoder(ManageQuestion),
+            self._asked,
+            hello=lambda: Hello(PROTOCOL_VERSION, ()),
+            allowed_uids=frozenset({0, os.getuid()}),
+            clock=reactor,
+        )
+        for name, factory in (("api", door), ("manage", manage)):
+            for listener in self._setting.sockets(name):
+                self._ports.append(
+                    reactor.adoptStreamPort(
+                        listener.socket.fileno(), listener.socket.family, factory
+                    )
                 )
-            )
 
     def _dispatcher(self) -> Dispatcher:
         office = self._office
@@ -186,6 +202,20 @@ class ManagerRole:
             content = json.dumps({"tokens": tokens}, indent=2).encode() + b"\n"
             write_durably(path, content, mode=0o600)
         return msgspec.json.decode(path.read_bytes(), type=dict[str, dict[str, str]])["tokens"]
+
+    # --- the box's own user -----------------------------------------------------------------------
+
+    def _asked(self, line: FrameProtocol[ManageQuestion], question: ManageQuestion) -> None:
+        self._do(self._open_first(line, question))
+
+    async def _open_first(self, line: FrameProtocol[ManageQuestion], question: OpenFirst) -> None:
+        try:
+            row, token = await self._accounts.open_first(question.name)
+        except ApplianceError as error:
+            line.send(Declined(type(error).__name__, str(error)))
+            return
+        self._log.warn("the box's own user opened an administrator", account=row.id)
+        line.send(FirstOpened(row.id, token))
 
     # --- the signer -------------------------------------------------------------------------------
 

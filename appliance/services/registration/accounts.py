@@ -10,11 +10,11 @@ import enum
 
 from sqlalchemy import Connection
 
-from appliance.errors import Malformed
+from appliance.errors import Conflict, Malformed
 from appliance.pki.states import AccountEvent, AccountState
 from appliance.services.registration.office import Office
 from appliance.store.registry import accounts
-from appliance.store.registry.accounts import AccountRow
+from appliance.store.registry.accounts import AccountFilter, AccountRow
 
 TOKEN_OCTETS = 32
 _PREFIX = "shiyin_"
@@ -43,6 +43,27 @@ class AccountDesk:
 
         Raises Malformed for no name, Conflict when the name is taken.
         """
+        row, token = self._new(name, role, expires_us)
+        await self._office.registry.run(lambda connection: accounts.insert(connection, row))
+        return row, token
+
+    async def open_first(self, name: str) -> tuple[AccountRow, str]:
+        """Open an administrator where none may act, as `open` does.
+
+        Raises Conflict where one may.
+        """
+        row, token = self._new(name, Role.ADMINISTRATOR)
+        wanted = AccountFilter(role=row.role, states=(AccountState.ACTIVE,))
+
+        def put(connection: Connection) -> None:
+            if accounts.find(connection, wanted, limit=1):
+                raise Conflict("there is an administrator, who opens the accounts of others")
+            accounts.insert(connection, row)
+
+        await self._office.registry.run(put)
+        return row, token
+
+    def _new(self, name: str, role: Role, expires_us: int | None = None) -> tuple[AccountRow, str]:
         if not name.strip() or not name.isprintable():
             raise Malformed("an account has a name that can be read")
         token = self.new_token()
@@ -54,7 +75,6 @@ class AccountDesk:
             created_us=self._office.now_us(),
             expires_us=expires_us,
         )
-        await self._office.registry.run(lambda connection: accounts.insert(connection, row))
         return row, token
 
     def new_token(self) -> str:
