@@ -10,10 +10,13 @@ from typing import Any
 import attrs
 import pytest
 from kit.box import SETTINGS, Box, running_box
+from kit.certifying import ask, csr_of, person_key
 from kit.polling import wait_until
 
 from appliance.asn1 import pem
 from appliance.asn1.x509 import decode_certificate
+from appliance.services.certifying.messages import Done, IssueBatch, Issued, RevokeAsk
+from appliance.wire.ipc import ask as ask_socket
 
 pytestmark = pytest.mark.e2e
 
@@ -101,6 +104,37 @@ def test_lists_and_issuers_are_served_and_openssl_verifies_them(desk: Desk) -> N
     desk.openssl("x509", "-inform", "DER", "-in", "ca.cer", "-out", "ca.pem")
     desk.openssl("verify", "-CAfile", str(desk.box.roots), "-x509_strict", "ca.pem")
     desk.openssl("crl", "-inform", "DER", "-in", "list.crl", "-CAfile", "ca.pem", "-noout")
+
+
+def test_openssl_asks_by_ocsp_and_hears_of_a_revocation_at_once(desk: Desk) -> None:
+    socket = desk.box.state / "run" / "admin.sock"
+    wish = ask(1, authority="issuing-p256", csr=csr_of(person_key()))
+    answer = ask_socket(socket, IssueBatch(1, [wish]), Issued)
+    (der,) = answer.results
+    assert isinstance(der, bytes)
+    (desk.folder / "leaf.pem").write_bytes(pem.write("CERTIFICATE", der))
+    chain = desk.ca("show", "issuing-p256")["chain"]
+    (desk.folder / "issuer.pem").write_text(chain, "ascii")
+    assert ocsp(desk) == "leaf.pem: good"
+    serial = decode_certificate(der).serial_number.to_bytes(14, "big")
+    ask_socket(socket, RevokeAsk(2, "issuing-p256", serial, 4), Done)
+    assert ocsp(desk) == "leaf.pem: revoked"
+
+
+def ocsp(desk: Desk) -> str:
+    """Ask the box about leaf.pem, and have the answer verified under its roots."""
+    done = subprocess.run(
+        [
+            *("openssl", "ocsp", "-issuer", "issuer.pem", "-cert", "leaf.pem", "-nonce"),
+            *("-url", f"{base_url(desk)}/ocsp", "-CAfile", str(desk.box.roots)),
+        ],
+        cwd=desk.folder,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert "Response verify OK" in done.stderr
+    return done.stdout.splitlines()[0]
 
 
 def test_a_template_is_added_within_its_bounds_only(desk: Desk) -> None:
