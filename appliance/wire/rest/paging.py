@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -30,6 +31,23 @@ def read_cursor(text: str) -> Cursor | None:
     if not -(1 << 62) < created_us < 1 << 62 or not name.isprintable() or len(name) > 64:
         raise Malformed("the cursor is not one of ours")
     return Cursor(created_us, name)
+
+
+class Listed(Protocol):
+    """A row of a list that goes by when its rows were created."""
+
+    @property
+    def created_us(self) -> int:
+        """When it was created, in POSIX us."""
+
+    @property
+    def id(self) -> str:
+        """Which it is among those of the same instant."""
+
+
+def cursor_after(rows: Sequence[Listed], limit: int) -> str | None:
+    """Write the cursor of the page behind `rows`; None when they are fewer than asked for."""
+    return next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == limit else None
 
 
 def next_cursor(created_us: int, name: str) -> str:

@@ -11,7 +11,7 @@ from appliance.services.registration.accounts import AccountDesk, Role
 from appliance.services.registration.office import Office
 from appliance.store.registry import accounts
 from appliance.store.registry.accounts import AccountFilter
-from appliance.wire.rest.paging import CursorText, Limit, next_cursor, read_cursor
+from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
 from appliance.wire.rest.table import EVERYONE, PEOPLE, Answer, Call, Operation
 from appliance.wire.rooms.bodies import AccountView, NewAccount, TokenView, View, view_account
 
@@ -107,7 +107,7 @@ class AccountRoom:
         rows = await self._office.registry.read(
             functools.partial(accounts.find, wanted=wanted, after=after, limit=query.limit)
         )
-        more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+        more = cursor_after(rows, query.limit)
         return Answer(AccountPage(items=list(map(view_account, rows)), next=more))
 
     async def _me(self, call: Call) -> Answer:

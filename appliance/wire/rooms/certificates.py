@@ -15,7 +15,7 @@ from appliance.services.registration.certificates import CertificateDesk
 from appliance.services.registration.office import Office
 from appliance.store.registry import certificates
 from appliance.store.registry.certificates import CertificateFilter
-from appliance.wire.rest.paging import CursorText, Limit, next_cursor, read_cursor
+from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
 from appliance.wire.rest.table import PEOPLE, Answer, Call, File, Operation
 from appliance.wire.rooms.bodies import (
     CertificateView,
@@ -141,7 +141,7 @@ class CertificateRoom:
         rows = await self._office.registry.read(
             functools.partial(certificates.find, wanted=wanted, after=after, limit=query.limit)
         )
-        more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+        more = cursor_after(rows, query.limit)
         return Answer(CertificatePage(items=list(map(view_certificate, rows)), next=more))
 
     async def _get(self, call: Call) -> Answer:

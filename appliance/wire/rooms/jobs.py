@@ -15,7 +15,7 @@ from appliance.services.registration.renewing import RenewalDesk
 from appliance.store.registry import batches, jobs
 from appliance.store.registry.batches import BatchFilter
 from appliance.store.registry.jobs import JobFilter
-from appliance.wire.rest.paging import CursorText, Limit, next_cursor, read_cursor
+from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
 from appliance.wire.rest.table import Answer, Call, File, Operation
 from appliance.wire.rooms.bodies import (
     BatchView,
@@ -205,7 +205,7 @@ class JobRoom:
         rows = await self._office.registry.read(
             functools.partial(jobs.find, wanted=wanted, after=after, limit=query.limit)
         )
-        more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+        more = cursor_after(rows, query.limit)
         return Answer(JobPage(items=list(map(view_job, rows)), next=more))
 
     async def _get(self, call: Call) -> Answer:
@@ -231,7 +231,7 @@ class JobRoom:
         rows = await self._office.registry.read(
             functools.partial(batches.find, wanted=BatchFilter(), after=after, limit=query.limit)
         )
-        more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+        more = cursor_after(rows, query.limit)
         return Answer(BatchPage(items=list(map(view_batch, rows)), next=more))
 
     async def _download(self, call: Call) -> Answer:

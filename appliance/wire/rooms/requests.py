@@ -13,7 +13,7 @@ from appliance.services.registration.office import Office
 from appliance.services.registration.requests import OFFLINE, RequestDesk, Wish
 from appliance.store.registry import requests
 from appliance.store.registry.requests import RequestFilter
-from appliance.wire.rest.paging import CursorText, Limit, next_cursor, read_cursor
+from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
 from appliance.wire.rest.table import PEOPLE, Answer, Call, Operation
 from appliance.wire.rooms.bodies import (
     CsrBody,
@@ -141,7 +141,7 @@ class RequestRoom:
         rows = await self._office.registry.read(
             functools.partial(requests.find, wanted=wanted, after=after, limit=query.limit)
         )
-        more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+        more = cursor_after(rows, query.limit)
         return Answer(RequestPage(items=list(map(view_request, rows)), next=more))
 
     async def _get(self, call: Call) -> Answer:
