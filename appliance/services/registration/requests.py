@@ -36,7 +36,8 @@ class Wish:
     """What somebody wants: a certificate of `template` by `authority`, on `road`.
 
     `fields` fill the template, `uid` of the owner among them.  Without a PKCS#10 request in DER
-    the request waits for one; a renewal has the key of the certificate it replaces.
+    the request waits for one; a renewal has the key of the certificate it replaces, and its
+    fields.
     """
 
     authority: str
@@ -254,12 +255,19 @@ def _keep(connection: Connection, rows: Sequence[RequestRow]) -> list[RequestRow
     kept = []
     for row in rows:
         if requests.find_one(connection, row.id) is None:
-            if row.renews is not None:
-                _require_in_use(certificates.get(connection, row.renews))
-            requests.insert(connection, [row])
-            _begin(connection, row)
+            wanted = row if row.renews is None else _inherit(connection, row, row.renews)
+            requests.insert(connection, [wanted])
+            _begin(connection, wanted)
         kept.append(requests.get(connection, row.id))
     return kept
+
+
+def _inherit(connection: Connection, row: RequestRow, renews: str) -> RequestRow:
+    """Give a request the fields of the certificate it renews, where it does not say others."""
+    old = certificates.get(connection, renews)
+    _require_in_use(old)
+    fields = requests.find_fields(connection, old.id, old.owner_uid)
+    return attrs.evolve(row, fields={**fields, **row.fields})
 
 
 def _begin(connection: Connection, row: RequestRow) -> None:

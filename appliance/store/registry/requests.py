@@ -88,6 +88,15 @@ def find(
     return rows.fetch(connection, query, RequestRow)
 
 
+def find_fields(connection: Connection, certificate_id: str, owner_uid: str) -> dict[str, str]:
+    """Read what a certificate of an owner was made from; empty when no request made it."""
+    query = select(table.c.fields).where(
+        table.c.owner_uid == owner_uid, table.c.certificate_id == certificate_id
+    )
+    found: dict[str, str] | None = connection.execute(query).scalar()
+    return found or {}
+
+
 def find_oldest(
     connection: Connection, state: RequestState, roads: Sequence[str], limit: int = 100
 ) -> list[RequestRow]:

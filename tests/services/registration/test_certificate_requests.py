@@ -116,6 +116,18 @@ def test_a_renewal_takes_the_place_of_the_old_certificate(place):
         outcome(desk.take([wish(csr=None, kind=RENEW, renews=old.certificate_id)]))
 
 
+@pytest.mark.parametrize("kind", [RENEW, REKEY])
+def test_a_successor_has_the_fields_of_the_old_certificate_again_and_again(place, kind):
+    desk = RequestDesk(place.office())
+    (old,) = outcome(desk.take([wish(fields={"name": "Li", "department": "Lab"})]))
+    for _ in range(2):
+        key = None if kind == RENEW else csr()
+        (new,) = outcome(desk.take([wish(csr=key, kind=kind, renews=old.certificate_id)]))
+        assert new.state is RequestState.ISSUED
+        assert new.fields == {"name": "Li", "department": "Lab", "uid": old.owner_uid}
+        old = new
+
+
 def test_a_rekey_waits_for_the_new_key(place):
     desk = RequestDesk(place.office())
     (old,) = outcome(desk.take([wish()]))
