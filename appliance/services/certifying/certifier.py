@@ -96,6 +96,7 @@ class Certifier:
         self._templates: dict[str, Template] = {}
         self._responders: dict[str, Own] = {}
         self._start_random = start_random
+        self._refused = 0
         serials = SerialSource(site.node, start_random)
         self._own = OwnKeys(journal, tools.keys, mode=site.mode, serials=serials)
         self._issuance = Issuance(
@@ -150,8 +151,10 @@ class Certifier:
     # --- certificates -----------------------------------------------------------------------------
 
     def issue(self, asks: Sequence[IssueAsk]) -> list[bytes | IssueRefusal]:
-        """Issue a batch; see `Issuance`."""
-        return self._issuance.issue(asks)
+        """Issue a batch; see `Issuance`.  What is refused is counted, not journalled."""
+        results = self._issuance.issue(asks)
+        self._refused += sum(isinstance(each, IssueRefusal) for each in results)
+        return results
 
     def revoke(self, ask: RevokeAsk) -> Facts:
         """Revoke, hold or release; OCSP knows at once, the list within two seconds."""
@@ -188,6 +191,7 @@ class Certifier:
             },
             "custodians": sorted(index.custodians()),
             "ceremonies": self._ceremonies.facts(),
+            "refused_since_start": self._refused,
         }
 
     def templates(self) -> Facts:

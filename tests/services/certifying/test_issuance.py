@@ -85,6 +85,7 @@ def test_one_bad_wish_spoils_no_other(certifier: Certifier) -> None:
     assert isinstance(good, bytes)
     assert isinstance(also_good, bytes)
     assert bad == IssueRefusal("NotFound", "no authority issuing-sm2, or no template root")
+    assert certifier.authorities()["refused_since_start"] == 1
 
 
 @pytest.mark.parametrize(
