@@ -1,13 +1,9 @@
 """OpenSSL's mock of a CMP server judges our CMP messages, and its answers are read."""
 
 import os
-import socket
-import subprocess
-import time
-import urllib.request
 
 import pytest
-from kit import openssl
+from kit.cmp_authority import SECRET, MockAuthority, make_authority, now
 
 from appliance.asn1 import pem
 from appliance.asn1.crl import CrlReason
@@ -15,91 +11,15 @@ from appliance.asn1.x509 import decode_certificate
 from appliance.errors import Malformed, Refused
 from appliance.pki.cmp.protection import SharedSecret
 from appliance.pki.cmp.transaction import Transaction
-from appliance.quantities import Utc
 
 pytestmark = pytest.mark.e2e
-
-SECRET = SharedSecret(b"box", b"a shared secret")
-
-
-class MockAuthority:
-    """One `openssl cmp -port`, which grants the certificate it was given."""
-
-    def __init__(self, folder, *options):
-        self.port = _free_port()
-        self.log = folder / "cmp.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [
-                    *("openssl", "cmp", "-port", str(self.port), "-accept_raverified"),
-                    *("-srv_ref", "box", "-srv_secret", "pass:a shared secret"),
-                    *("-rsp_cert", "leaf.pem", "-rsp_extracerts", "ca.pem", *options),
-                ],
-                cwd=folder,
-                stdout=log,
-                stderr=log,
-            )
-
-    def __enter__(self):
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
-            time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-
-    def post(self, octets):
-        """Carry one message there and its answer back."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/pkix/",
-            octets,
-            {"Content-Type": "application/pkixcmp"},
-        )
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return answer.read()
-
-    def finish(self, exchange, message):
-        """Carry messages until the transaction is over: the outcome, and how many went out."""
-        sent = 1
-        outcome = exchange.hear(self.post(message), now())
-        while outcome.following:
-            outcome = exchange.hear(self.post(outcome.following), now())
-            sent += 1
-        return outcome, sent
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def now():
-    """Tell the host's time."""
-    return Utc(time.time_ns() // 1000)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Give a folder with a CA, a request and the certificate that the mock grants."""
     made = tmp_path_factory.mktemp("cmp")
-    openssl.run("ecparam", "-genkey", "-name", "prime256v1", "-out", made / "ca.key")
-    openssl.run(
-        *("req", "-x509", "-new", "-key", made / "ca.key", "-subj", "/CN=Other CA"),
-        *("-days", "10", "-out", made / "ca.pem"),
-    )
-    openssl.run("ecparam", "-genkey", "-name", "prime256v1", "-out", made / "leaf.key")
-    openssl.run(
-        "req", "-new", "-key", made / "leaf.key", "-subj", "/CN=leaf", "-out", made / "leaf.csr"
-    )
-    openssl.run(
-        *("x509", "-req", "-in", made / "leaf.csr", "-CA", made / "ca.pem"),
-        *("-CAkey", made / "ca.key", "-days", "5", "-out", made / "leaf.pem"),
-    )
+    make_authority(made)
     return made
 
 

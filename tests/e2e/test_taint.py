@@ -98,7 +98,9 @@ def box(devices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     listen = f'[listen]\naddresses = ["127.0.0.1"]\ntsp_http_port = {port}\n'
-    config = made.configure(listen + "tsp_tcp_port = 0\napi_port = 0\nntp_port = 0\n" + hardware(devices))
+    config = made.configure(
+        listen + "tsp_tcp_port = 0\napi_port = 0\nntp_port = 0\n" + hardware(devices)
+    )
     state = made.places.state
     command = [*DAEMON, "--state", str(state), "--config", str(config), "run"]
     with running(command, made.root / "box.log", made.environment):

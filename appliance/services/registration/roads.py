@@ -55,7 +55,8 @@ class CmpRoad:
     async def enrol(self, csr: bytes) -> bytes:
         """Send a p10cr and follow it to its end."""
         exchange = Transaction(self.secret, self.draw)
-        return await self._certificate(exchange, exchange.enrol(csr, self.now()))
+        message = exchange.enrol(csr, self.now())
+        return await self._certificate(exchange, message, decode_request(csr).spki)
 
     async def renew(self, old: bytes, csr: bytes | None) -> bytes:
         """Send a kur with the old key, or a p10cr with a new one."""
@@ -64,17 +65,17 @@ class CmpRoad:
         certificate = decode_certificate(old)
         exchange = Transaction(self.secret, self.draw, recipient=certificate.issuer.der)
         message = exchange.update(certificate, certificate.spki, self.now())
-        return await self._certificate(exchange, message)
+        return await self._certificate(exchange, message, certificate.spki)
 
     async def revoke(self, old: bytes, reason: CrlReason) -> None:
         """Send an rr."""
         exchange = Transaction(self.secret, self.draw)
         await self._finish(exchange, exchange.revoke(decode_certificate(old), reason, self.now()))
 
-    async def _certificate(self, exchange: Transaction, message: bytes) -> bytes:
+    async def _certificate(self, exchange: Transaction, message: bytes, spki: bytes) -> bytes:
         outcome = await self._finish(exchange, message)
-        if outcome.certificate is None:
-            raise Malformed("the authority ended without a certificate")
+        if outcome.certificate is None or outcome.certificate.spki != spki:
+            raise Malformed("the authority sent no certificate of the key that was asked for")
         return outcome.certificate.der
 
     async def _finish(self, exchange: Transaction, message: bytes) -> Outcome:
