@@ -157,7 +157,10 @@ class RequestDesk:
     async def settle(
         self, rows: Sequence[RequestRow], results: Sequence[bytes | IssueRefusal]
     ) -> list[RequestRow]:
-        """Keep what an authority answered to submitted requests, all in one transaction."""
+        """Keep what an authority answered to submitted requests, all in one transaction.
+
+        One that was settled meanwhile, by whoever sent it on too, stays as it is.
+        """
         office = self._office
         now_us = office.now_us()
         read = [
@@ -167,6 +170,8 @@ class RequestDesk:
 
         def keep(connection: Connection) -> list[RequestRow]:
             for row, result in zip(rows, read, strict=True):
+                if requests.get(connection, row.id).state is not row.state:
+                    continue
                 if isinstance(result, IssueRefusal):
                     _refuse(connection, row, result, now_us)
                 else:

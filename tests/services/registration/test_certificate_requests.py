@@ -145,3 +145,14 @@ def test_a_renewal_of_nothing_is_refused(place):
         outcome(desk.take([wish(csr=None, kind=RENEW)]))
     with pytest.raises(NotFound):
         outcome(desk.take([wish(csr=None, kind=RENEW, renews="00" * 16)]))
+
+
+def test_a_request_that_two_send_on_is_settled_once(place):
+    place.signer.is_away = True
+    desk = RequestDesk(place.office())
+    rows = outcome(desk.take([wish("1"), wish("2")]))
+    place.signer.is_away = False
+    assert outcome(desk.resume()) == 2
+    again = outcome(desk.send(rows))
+    assert {row.state for row in again} == {RequestState.ISSUED}
+    assert len(all_certificates(place)) == 2
