@@ -126,7 +126,9 @@ def csrs(draw: st.DrawFn) -> bytes:
 
 
 fields = st.dictionaries(
-    st.sampled_from([*FIELDS, "email", "dns", "ip", "device"]) | texts, texts, max_size=8
+    st.sampled_from([*FIELDS, "email", "dns", "ip", "device"] * 2 + ["UID", "a b"]),
+    texts,
+    max_size=8,
 ) | st.sampled_from([FIELDS, {**FIELDS, "dns": "a.example", "ip": "10.0.0.1"}])
 asks = st.builds(
     lambda *values: values,
@@ -147,7 +149,8 @@ def batch(*wishes: object) -> bytes:
 @given(wishes=st.lists(asks, min_size=1, max_size=4))
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_wish_gives_more_than_a_template(attacker: Attacker, wishes: list[object]) -> None:
-    attacker.send(batch(*wishes))
+    good = [next(_numbers).to_bytes(16, "big"), "issuing-sm2", "person", FIELDS]
+    attacker.send(batch(*wishes, [*good, csr_of(person_key())]))
 
 
 @given(
@@ -229,7 +232,7 @@ def test_no_frame_brings_the_signer_down(attacker: Attacker, tag: str, rest: lis
 
 
 def test_what_was_tried_was_worth_trying(attacker: Attacker) -> None:
-    assert attacker.issued
+    assert len(attacker.issued) > 10
 
 
 def test_own_templates_are_nobodys_to_ask_for(attacker: Attacker) -> None:
