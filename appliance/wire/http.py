@@ -37,7 +37,7 @@ from appliance.wire.http_values import DEFAULT_LIMITS, Limits, Response, problem
 __all__ = ["BodySink", "Handler", "Limits", "Request", "Response", "Route", "Site", "problem"]
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_KNOWN_CALLS = 128
+_KNOWN = 128
 _KNOWN_OCTETS = 1024
 """So many heads, and none longer, are remembered: some 4 MiB if they are made to cost most."""
 
@@ -83,11 +83,7 @@ class Site(Door):
         if known is not None:
             return known
         found = self._find(octets)
-        if (
-            isinstance(found, Call)
-            and len(octets) <= _KNOWN_OCTETS
-            and len(self._calls) < _KNOWN_CALLS
-        ):
+        if isinstance(found, Call) and len(octets) <= _KNOWN_OCTETS and len(self._calls) < _KNOWN:
             self._calls[octets] = found
         return found
 
@@ -146,7 +142,9 @@ class Site(Door):
         key = (response.status, response.media_type, response.fields, keep_alive)
         head = self._heads.get(key)
         if head is None:
-            head = self._heads[key] = self._head(response, keep_alive=keep_alive)
+            head = self._head(response, keep_alive=keep_alive)
+            if len(self._heads) < _KNOWN:
+                self._heads[key] = head
         return b"%s%d\r\n\r\n%s" % (head, len(response.body), response.body)
 
     def _head(self, response: Response, *, keep_alive: bool) -> bytes:
@@ -305,7 +303,7 @@ class HttpConnection(Protocol):
         )
         request.query, request.parameters = call.query, call.parameters
         if route.open_sink is not None:
-            request.sink = route.open_sink()
+            request.sink = route.open_sink(request)
         if b"expect" in call.headers and not self._pending:
             self._send(_CONTINUE)
         self._current = request, call

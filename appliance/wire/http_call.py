@@ -98,13 +98,14 @@ Handler = Callable[[Request], None]
 class Route:
     """What one method of one path takes: its handler, largest body, seconds allowed to send it.
 
-    With `open_sink` the body goes to a sink as it arrives; the handler finds it as `request.sink`.
+    With `open_sink`, which is called when the head has come, the body goes to a sink as it arrives;
+    the handler finds it as `request.sink`.
     """
 
     handler: Handler
     body_limit: int = 64 * 1024
     deadline_s: float = 10.0
-    open_sink: Callable[[], BodySink] | None = None
+    open_sink: Callable[[Request], BodySink] | None = None
 
 
 Routed = tuple[Route, Mapping[str, str]]

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import attrs
 import msgspec
 
 from appliance.wire.connections import ConnectionLimits
+
+PROBLEM = "application/problem+json"
+CODES: Mapping[int, str] = {
+    400: "malformed",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method",
+    408: "too-slow",
+    409: "conflict",
+    411: "length-required",
+    413: "too-large",
+    415: "media-type",
+    417: "expectation",
+    422: "refused",
+    431: "head-too-large",
+    500: "fault",
+    503: "unavailable",
+    505: "version",
+}
+"""What programs tell problems by; these words are kept, the sentences beside them are not."""
 
 
 class Response(msgspec.Struct, frozen=True, gc=False):
@@ -29,8 +51,11 @@ def problem(
 ) -> Response:
     """Make an error answer as problem+json (RFC 9457) from a sentence."""
     title = HTTPStatus(status).phrase
-    text = f'{{"status": {status}, "title": "{title}", "detail": {json.dumps(detail)}}}\n'
-    return Response(status, "application/problem+json", text.encode(), close, fields)
+    text = (
+        f'{{"status": {status}, "title": "{title}", "code": "{CODES[status]}", '
+        f'"detail": {json.dumps(detail)}}}\n'
+    )
+    return Response(status, PROBLEM, text.encode(), close, fields)
 
 
 @attrs.frozen

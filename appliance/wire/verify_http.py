@@ -39,7 +39,7 @@ class _Desk:
         self._decoder = msgspec.json.Decoder(Question)
         self._encoder = msgspec.json.Encoder()
 
-    def open_sink(self) -> DocumentSink:
+    def open_sink(self, _request: Request) -> DocumentSink:
         """Begin to read a question."""
         return DocumentSink(self._budget)
 

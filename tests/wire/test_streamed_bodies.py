@@ -35,7 +35,7 @@ class Stream:
         assert isinstance(connection, HttpConnection)
         self.site, self.client = site, Client(connection)
 
-    def open(self):
+    def open(self, request):
         self.sinks.append(Sink())
         return self.sinks[-1]
 

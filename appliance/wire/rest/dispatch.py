@@ -5,25 +5,42 @@ Nothing that a client sends ends in a 5xx; what fails inside is logged under the
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
-from urllib.parse import parse_qsl
+from http import HTTPStatus
+from typing import Protocol
 
 import attrs
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from appliance.errors import ApplianceError, Malformed
+from appliance.errors import ApplianceError
+from appliance.store.chain import sm3_hash
 from appliance.wire.http import Request, Response, Route
 from appliance.wire.http_call import Routed
-from appliance.wire.rest.problems import problem, problem_of
-from appliance.wire.rest.table import Answer, Call, Caller, File, Operation, Table
+from appliance.wire.rest.problems import fault, problem, problem_of
+from appliance.wire.rest.reading import (
+    JSON,
+    media_fault,
+    read_body,
+    read_key,
+    read_query,
+    read_request_id,
+    read_token,
+)
+from appliance.wire.rest.table import (
+    ANY_BODY_OCTETS,
+    Answer,
+    Call,
+    Caller,
+    File,
+    Operation,
+    Table,
+)
+from appliance.wire.rest.uploads import Upload
 
-_KEY_CHARACTERS = 255
-_TOKEN_CHARACTERS = 512
-_JSON = "application/json"
+_FILE_NAME = re.compile(r"[A-Za-z0-9._~-]{1,255}\Z")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -80,151 +97,136 @@ class Dispatcher:
         self._authenticate = authenticate
         self._memory = memory
         self._draw = draw
-        self._routes: dict[str, Route] = {
-            operation.name: Route(
-                self._handler(operation),
-                body_limit=0 if operation.body is None else operation.body_limit,
-                deadline_s=operation.deadline_s,
-            )
-            for operation in table.operations
-        }
+        self._sm3 = sm3_hash()
+        self._routes = {operation.name: self._route(operation) for operation in table.operations}
 
-    def route(self, method: str, path: str) -> Routed | Response | None:
-        """Find the route of a path; a Router."""
+    def route(self, method: str, path: str) -> Routed | Response:
+        """Find the route of a path, or the answer that says why there is none; a Router."""
         found = self._table.find(path)
         if found is None:
-            return None
+            return _ending(problem(404, "no such path here", self._new_id()))
         methods, values = found
         operation = methods.get("GET" if method == "HEAD" else method)
         if operation is None:
-            allowed = ", ".join(sorted(methods))
-            fields = {"Allow": allowed}
-            answer = problem(405, "method", f"this path takes {allowed}", self._new_id(), fields)
-            return msgspec.structs.replace(answer, close=True)
+            allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
+            detail = f"this path takes {allowed}"
+            return _ending(problem(405, detail, self._new_id(), {"Allow": allowed}))
         return self._routes[operation.name], dict(zip(operation.parameters, values, strict=True))
 
-    def _handler(self, operation: Operation) -> Callable[[Request], None]:
+    def _route(self, operation: Operation) -> Route:
+        limit = 0 if operation.body is None else operation.body_limit
+
         def handle(request: Request) -> None:
             Deferred.fromCoroutine(self._run(operation, request))
 
-        return handle
+        def open_upload(request: Request) -> Upload[Caller | Response | None]:
+            return Upload(self._admit(operation, request, self._id_of(request)), Response)
+
+        return Route(
+            handle,
+            body_limit=limit,
+            deadline_s=operation.deadline_s,
+            open_sink=open_upload if limit > ANY_BODY_OCTETS else None,
+        )
 
     async def _run(self, operation: Operation, request: Request) -> None:
-        request_id = self._request_id(request)
+        request_id = self._id_of(request)
         try:
             response = await self._respond(operation, request, request_id)
-        except CancelledError:
-            raise
+        except CancelledError:  # of something that the operation waited for: we are never cancelled
+            response = problem(503, "it was broken off", request_id, {"Retry-After": "1"})
         except ApplianceError as error:
             response = problem_of(error, request_id)
+            if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                self._log.failure("an operation failed", operation=operation.name, id=request_id)
         except Exception:
+            response = fault(request_id)
             self._log.failure("an operation failed", operation=operation.name, id=request_id)
-            response = problem(500, "fault", "the box is at fault; the log has more", request_id)
+        if response.status not in operation.statuses():
+            self._log.error(
+                "an operation gives a status that it does not tell of",
+                operation=operation.name,
+                status=response.status,
+            )
         request.reply(response)
 
     async def _respond(self, operation: Operation, request: Request, request_id: str) -> Response:
-        caller = None
-        if operation.roles is not None:
-            caller = await self._caller(request)
-            if caller is None:
-                detail = "send an account's token as Authorization: Bearer"
-                fields = {"WWW-Authenticate": "Bearer"}
-                return problem(401, "unauthenticated", detail, request_id, fields)
-            if caller.role not in operation.roles:
-                detail = f"{operation.name} is not for the role {caller.role.value}"
-                return problem(403, "forbidden", detail, request_id)
-        fault = _media_fault(operation, request)
-        if fault:
-            return problem(415, "media-type", fault, request_id)
+        upload = request.sink if isinstance(request.sink, Upload) else None
+        admitted = await (
+            self._admit(operation, request, request_id) if upload is None else upload.admission
+        )
+        if isinstance(admitted, Response):
+            return admitted
+        octets = request.body if upload is None else upload.finish()
         call = Call(
-            caller=caller,
+            caller=admitted,
             path=request.parameters,
-            query=self._query(operation, request.query),
-            body=_body(operation, request.body),
+            query=read_query(operation, request.query),
+            body=read_body(operation, octets),
             client=request.client,
         )
-        key = request.headers.get(b"idempotency-key", b"").decode("latin-1")
-        if not key or not operation.changes or caller is None:
+        key = read_key(request) if operation.changes else ""
+        if not key or admitted is None:
             return _render(operation, await operation.handler(call), request_id)
-        return await self._once(operation, request, call, key, request_id)
+        asked = Asked(
+            admitted.id,
+            key,
+            operation.method,
+            operation.path.format_map(call.path),
+            self._sm3(request.query.encode("latin-1") + b"\0" + octets).hex(),
+        )
+        return await self._once(operation, call, asked, request_id)
+
+    async def _admit(
+        self, operation: Operation, request: Request, request_id: str
+    ) -> Caller | Response | None:
+        """Tell who asks, None where anyone may; or the answer that lets them not."""
+        caller = None
+        if operation.roles is not None:
+            token = read_token(request)
+            caller = await self._authenticate(token) if token else None
+            if caller is None:
+                detail = "send an account's token as Authorization: Bearer"
+                return problem(401, detail, request_id, {"WWW-Authenticate": "Bearer"})
+            if caller.role not in operation.roles:
+                detail = f"{operation.name} is not for the role {caller.role.value}"
+                return problem(403, detail, request_id)
+        detail = media_fault(operation, request)
+        return problem(415, detail, request_id) if detail else caller
 
     async def _once(
-        self, operation: Operation, request: Request, call: Call, key: str, request_id: str
+        self, operation: Operation, call: Call, asked: Asked, request_id: str
     ) -> Response:
         """Run a call under its key, or give the answer that the key has already."""
-        if len(key) > _KEY_CHARACTERS or not key.isascii() or not key.isprintable():
-            raise Malformed(f"an Idempotency-Key is at most {_KEY_CHARACTERS} printable characters")
-        assert call.caller is not None
-        path = operation.path.format_map(call.path)
-        digest = hashlib.sha256(request.body + b"\0" + request.query.encode("latin-1")).hexdigest()
-        asked = Asked(call.caller.id, key, operation.method, path, digest)
         kept = await self._memory.claim(asked)
         if kept is not None:
             return _replay(operation, kept, request_id)
         try:
             response = _render(operation, await operation.handler(call), request_id)
-        except BaseException:
-            await self._memory.abandon(asked)
+        except Exception:
+            await self._try(self._memory.abandon(asked), request_id)
             raise
-        await self._memory.settle(asked, response.status, response.body)
+        body = b"" if operation.tells_secret else response.body
+        await self._try(self._memory.settle(asked, response.status, body), request_id)
         return response
 
-    async def _caller(self, request: Request) -> Caller | None:
-        scheme, _, token = request.headers.get(b"authorization", b"").partition(b" ")
-        if scheme.lower() != b"bearer" or not 0 < len(token) <= _TOKEN_CHARACTERS:
-            return None
-        return await self._authenticate(token.strip().decode("latin-1"))
-
-    def _query(self, operation: Operation, query: str) -> Any:  # noqa: ANN401  of the operation's type
+    async def _try(self, work: Awaitable[None], request_id: str) -> None:
+        """Write to the memory; where that fails the key stays under way: nothing is done twice."""
         try:
-            pairs = parse_qsl(
-                query,
-                keep_blank_values=True,
-                strict_parsing=bool(query),
-                errors="strict",
-                max_num_fields=64,
-            )
-        except ValueError:
-            raise Malformed("the query is not well-formed") from None
-        values: dict[str, str] = {}
-        for name, value in pairs:
-            if name in values:
-                raise Malformed(f"the query names {name[:64]!r} twice")
-            values[name] = value
-        try:
-            return msgspec.convert(values, operation.query, strict=False)
-        except msgspec.ValidationError as error:
-            raise Malformed(f"query: {error}") from None
+            await work
+        except ApplianceError:
+            self._log.failure("a key could not be settled", id=request_id)
 
-    def _request_id(self, request: Request) -> str:
-        told = request.headers.get(b"x-request-id", b"").decode("latin-1")
-        is_fit = 0 < len(told) <= 64 and told.isascii() and told.replace("-", "").isalnum()
-        return told if is_fit else self._new_id()
+    def _id_of(self, request: Request) -> str:
+        return read_request_id(request) or self._new_id()
 
     def _new_id(self) -> str:
         return self._draw(8).hex()
 
 
-def _media_fault(operation: Operation, request: Request) -> str:
-    if operation.body is None:
-        return ""
-    wanted = operation.body if isinstance(operation.body, str) else _JSON
-    sent = request.headers.get(b"content-type", b"").decode("latin-1")
-    media_type = sent.partition(";")[0].strip().lower()
-    if wanted in (media_type, "*/*"):
-        return ""
-    return f"the body is to be {wanted}"
-
-
-def _body(operation: Operation, octets: bytes) -> Any:  # noqa: ANN401  of the operation's type
-    if operation.body is None:
-        return None
-    if isinstance(operation.body, str):
-        return octets
-    try:
-        return msgspec.json.decode(octets, type=operation.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"body: {error}") from None
+def _ending(response: Response) -> Response:
+    """Let the connection end with an answer, as the body of its request is not read."""
+    return msgspec.structs.replace(response, close=True)
 
 
 def _render(operation: Operation, answer: Answer, request_id: str) -> Response:
@@ -233,9 +235,10 @@ def _render(operation: Operation, answer: Answer, request_id: str) -> Response:
         assert isinstance(operation.gives, str), operation.name
         media_type, octets = operation.gives, answer.body.octets
         if answer.body.name:
+            assert _FILE_NAME.match(answer.body.name), operation.name
             lines["Content-Disposition"] = f'attachment; filename="{answer.body.name}"'
     else:
-        media_type = _JSON
+        media_type = JSON
         octets = b"" if answer.body is None else _encode(answer.body) + b"\n"
     return Response(operation.status, media_type, octets, fields=_lines(lines))
 
@@ -243,16 +246,14 @@ def _render(operation: Operation, answer: Answer, request_id: str) -> Response:
 def _replay(operation: Operation, kept: Kept, request_id: str) -> Response:
     if not kept.is_same:
         detail = "the Idempotency-Key was used for another call"
-        return problem(422, "idempotency-key", detail, request_id)
+        return problem(422, detail, request_id, code="key-reused")
     if kept.status is None:
-        return problem(
-            409,
-            "in-progress",
-            "the call of this key is under way",
-            request_id,
-            {"Retry-After": "1"},
-        )
-    media_type = operation.gives if isinstance(operation.gives, str) else _JSON
+        detail = "the call of this Idempotency-Key is under way"
+        return problem(409, detail, request_id, {"Retry-After": "1"}, code="under-way")
+    if operation.tells_secret:
+        detail = "the call of this Idempotency-Key was done, and its answer is told once"
+        return problem(409, detail, request_id, code="told-once")
+    media_type = operation.gives if isinstance(operation.gives, str) else JSON
     lines = {"X-Request-Id": request_id, "Cache-Control": "no-store", "Idempotent-Replayed": "true"}
     return Response(kept.status, media_type, kept.body, fields=_lines(lines))
 

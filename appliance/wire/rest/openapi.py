@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from appliance.wire.rest.problems import MEDIA_TYPE, Problem
+from appliance.wire.http_values import CODES, PROBLEM
+from appliance.wire.rest.problems import Problem
 from appliance.wire.rest.table import Operation, Table
 
 VERSION = "3.1.0"
@@ -18,13 +19,20 @@ _PROBLEM_SAYS = {
     401: "no account has this token",
     403: "the account's role may not do this",
     404: "there is no such thing",
+    408: "the request took too long to come",
     409: "it is in another state than the call supposes, or under way",
-    413: "the body is too large",
+    411: "the body has no Content-Length",
+    413: "the body is too large, or none is taken",
     415: "the body is of another media type",
+    417: "something else than 100-continue is expected",
     422: "a policy forbids it, or the Idempotency-Key was used for another call",
+    431: "the head of the request is too large",
     500: "the box is at fault",
     503: "it cannot be done now; Retry-After tells when to try again",
+    505: "the request is not of HTTP/1.1",
 }
+_BEFORE_ALL = frozenset({408, 411, 417, 431, 505})
+"""What the HTTP layer may answer before it knows what is asked."""
 
 
 def describe(table: Table, *, title: str, version: str) -> dict[str, Any]:
@@ -42,6 +50,7 @@ def describe(table: Table, *, title: str, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
+            "responses": _problems(by_type[Problem]),
             "securitySchemes": {
                 "token": {
                     "type": "http",
@@ -85,18 +94,23 @@ def _operation(
 
 
 def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    problem = {MEDIA_TYPE: {"schema": schemas[Problem]}}
-    responses: dict[str, Any] = {
-        str(status): {
-            "description": _PROBLEM_SAYS[status],
-            "content": problem,
-        }
-        for status in sorted(operation.statuses() - {operation.status})
+    problems = (operation.statuses() | _BEFORE_ALL) - {operation.status}
+    responses = {
+        str(status): {"$ref": f"#/components/responses/{CODES[status]}"}
+        for status in sorted(problems)
     }
     success: dict[str, Any] = {"description": HTTPStatus(operation.status).phrase}
     if operation.gives is not None:
         success["content"] = _content(operation.gives, schemas)
     return {str(operation.status): success, **responses}
+
+
+def _problems(schema: Any) -> dict[str, Any]:  # noqa: ANN401  a JSON value
+    content = {PROBLEM: {"schema": schema}}
+    return {
+        CODES[status]: {"description": said, "content": content}
+        for status, said in _PROBLEM_SAYS.items()
+    }
 
 
 def _content(kind: type[msgspec.Struct] | str, schemas: Mapping[Any, Any]) -> dict[str, Any]:

@@ -56,10 +56,9 @@ class File:
 
 @attrs.frozen
 class Answer:
-    """What an operation gives: a Struct, a File or nothing, and the status of success."""
+    """What an operation gives: a Struct, a File or nothing."""
 
     body: msgspec.Struct | File | None = None
-    status: int = 200
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
@@ -70,8 +69,10 @@ class Operation:
     """One row: method and path, who may, what goes in and comes out, and what does it.
 
     `path` has its parameters in braces, each one segment.  `body` is a Struct type, or a media type
-    for octets, or None.  `gives` is a Struct type, a media type or None.  `roles` None lets anyone
-    in.  `fails` are statuses beside those that the layer itself gives.
+    for octets, or None; one of more than ANY_BODY_OCTETS is kept only once its sender is known.
+    `gives` is a Struct type, a media type or None.  `roles` None lets anyone in.  `fails` are
+    statuses beside those that the layer itself gives.  What `tells_secret`, as a token that is
+    shown once, is not kept for a call that is sent again.
     """
 
     method: str
@@ -87,6 +88,7 @@ class Operation:
     fails: frozenset[int] = frozenset()
     body_limit: int = ANY_BODY_OCTETS
     deadline_s: float = 30.0
+    tells_secret: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -96,17 +98,17 @@ class Operation:
     @property
     def changes(self) -> bool:
         """Whether the operation may change something, and so takes an Idempotency-Key."""
-        return self.method == "POST"
+        return self.method != "GET"
 
     def statuses(self) -> frozenset[int]:
         """Tell every status the operation may answer with."""
-        found = {self.status, 400, 500, 503, *self.fails}
+        found = {self.status, 400, 413, 500, 503, *self.fails}
         if self.roles is not None:
             found |= {401, 403}
         if self.parameters:
             found.add(404)
         if self.body is not None:
-            found |= {413, 415}
+            found.add(415)
         if self.changes:
             found |= {409, 422}
         return frozenset(found)
