@@ -12,6 +12,12 @@ from urllib.parse import urlencode, urlsplit
 
 import attrs
 
+from appliance.asn1 import pem
+from appliance.asn1.names import encode_name
+from appliance.crypto.api import KeyAlgorithm
+from appliance.pki.issuing import spki_of
+from appliance.pki.requests import make_request
+from kit.authority import generate, signing
 from kit.polling import wait_until
 
 GUARD_S = 60.0
@@ -50,6 +56,11 @@ class Api:
         api.wait()
         return api
 
+    @property
+    def bearer(self) -> str:
+        """What shows its token in the field Authorization."""
+        return f"Bearer {self._token}"
+
     def wait(self) -> None:
         """Wait until it answers under a certificate of its own authority, with its signer there."""
         wait_until(self._is_there, guard_s=GUARD_S, what="the interface")
@@ -64,7 +75,7 @@ class Api:
         """Make a call; `fields` are HTTP fields, `_` standing for `-`.  Raises OSError."""
         sent = {name.replace("_", "-"): value for name, value in fields.items()}
         if self._token is not None:
-            sent.setdefault("Authorization", f"Bearer {self._token}")
+            sent.setdefault("Authorization", self.bearer)
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", _JSON)
@@ -94,9 +105,9 @@ class Api:
             yield from page["items"]
             cursor = page["next"]
 
-    def issue(self, csr: bytes, **wish: object) -> dict[str, Any]:
-        """Have a certificate issued for a PKCS#10 request in PEM, and give it as it is shown."""
-        request = self.post("/v1/requests", {"csr": csr.decode(), **wish})
+    def issue(self, **wish: object) -> dict[str, Any]:
+        """Have a certificate issued, and give it as it is shown."""
+        request = self.post("/v1/requests", wish)
         assert request["state"] == "issued", request
         found: dict[str, Any] = self.get(f"/v1/certificates/{request['certificate_id']}")
         return found
@@ -124,3 +135,12 @@ class Api:
         response = self._connection.getresponse()
         heard = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, heard, response.read())
+
+
+def make_csr(algorithm: KeyAlgorithm) -> str:
+    """Make a PKCS#10 request in PEM with a key of its own."""
+    key = generate(algorithm)
+    spki = spki_of(algorithm, key.public)
+    made = make_request(encode_name("whoever"), spki, algorithm, signing(key))
+    key.close()
+    return pem.write("CERTIFICATE REQUEST", made).decode()
