@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Annotated, Protocol
 
@@ -26,7 +25,7 @@ def read_cursor(text: str) -> Cursor | None:
     try:
         octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         created_us, name = msgspec.msgpack.decode(octets, type=tuple[int, str])
-    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
+    except ValueError:  # of base64, msgpack or UTF-8
         raise Malformed("the cursor is not one of ours") from None
     if not -(1 << 62) < created_us < 1 << 62 or not name.isprintable() or len(name) > 64:
         raise Malformed("the cursor is not one of ours")
