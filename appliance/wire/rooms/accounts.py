@@ -71,6 +71,7 @@ class AccountRoom:
                 roles=_KEEPERS,
                 body=NewAccount,
                 gives=TokenView,
+                tells_secret=True,
                 status=201,
             ),
             Operation(
@@ -81,6 +82,7 @@ class AccountRoom:
                 handler=self._replace,
                 roles=_KEEPERS,
                 gives=TokenView,
+                tells_secret=True,
             ),
             *(
                 Operation(
