@@ -37,7 +37,7 @@ from appliance.services.verification.shapes import (
     Hash,
     SignatureQuestion,
 )
-from appliance.services.verification.verifying import SignatureVerifier
+from appliance.services.verification.verifying import Run, SignatureVerifier
 
 BodyHandler = Callable[[bytes, str], Awaitable[bytes]]
 """Takes a body and its content type, and gives the body of the answer, of the same type."""
@@ -201,19 +201,23 @@ def _said(code: RespValue, detail: str = "") -> Answer:
 
 def operation_table(operations: Operations) -> dict[str, BodyHandler]:
     """Give each operation by its name.  Unavailable is raised on, for the wire to say 503."""
+    run = operations.verifier.run
     return {
-        "ExportCert": _bound(ExportCertRequest, operations.export_cert),
-        "ParseCert": _bound(ParseCertRequest, operations.parse_cert),
-        "ValidateCert": _bound(ValidateCertRequest, operations.validate_cert),
-        "VerifySignedData": _bound(VerifySignedDataRequest, operations.verify_signed_data),
-        "VerifySignedMessage": _bound(VerifySignedMessageRequest, operations.verify_signed_message),
+        "ExportCert": _bound(ExportCertRequest, operations.export_cert, run),
+        "ParseCert": _bound(ParseCertRequest, operations.parse_cert, run),
+        "ValidateCert": _bound(ValidateCertRequest, operations.validate_cert, run),
+        "VerifySignedData": _bound(VerifySignedDataRequest, operations.verify_signed_data, run),
+        "VerifySignedMessage": _bound(
+            VerifySignedMessageRequest, operations.verify_signed_message, run
+        ),
     }
 
 
-def _bound(kind: type[R], operation: Callable[[R], Awaitable[Answer]]) -> BodyHandler:
+def _bound(kind: type[R], operation: Callable[[R], Awaitable[Answer]], run: Run) -> BodyHandler:
     async def handle(body: bytes, content_type: str) -> bytes:
         try:
-            answer = await operation(decode_request(kind, body, content_type))
+            request = await run(lambda: decode_request(kind, body, content_type))
+            answer = await operation(request)
         except (Malformed, Refused) as error:
             answer = _said(RespValue.INVALID_DATA_FORMAT, str(error))
         return encode_answer(answer, content_type)

@@ -16,7 +16,7 @@ Hash = Literal["sm3", "sha256", "sha384", "sha512"]
 Check = Literal["none", "crl", "ocsp", "both"]
 PurposeName = Literal["any", "server", "client", "person", "device", "ocsp", "timestamping"]
 Pem = Annotated[str, Meta(max_length=256 * 1024)]
-Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z\Z")]
+Moment = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$")]
 
 
 class KnownDigest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
 
@@ -35,15 +35,17 @@ from appliance.services.verification.shapes import (
     VerificationAnswer,
 )
 
-Run = Callable[[Callable[[], SignatureReport]], Awaitable[SignatureReport]]
-"""Runs what takes long in a thread."""
-
 _T = TypeVar("_T")
-_INLINE_OCTETS = 8 * 1024
-"""What is larger goes to a thread: in pieces of BER these take 5 ms, whole some 100 us."""
 
 _MAX_LISTS_OCTETS = 4 << 20
 _HASHES = {"sm3": oids.SM3, "sha256": oids.SHA256, "sha384": oids.SHA384, "sha512": oids.SHA512}
+
+
+class Run(Protocol):
+    """Runs what computes in a thread: a list, or a document in pieces of BER, takes tens of ms."""
+
+    def __call__(self, work: Callable[[], _T], /) -> Awaitable[_T]:
+        """Give what `work` gives, or raise what it raises."""
 
 
 @attrs.frozen
@@ -67,7 +69,7 @@ class _Aspect:
 
 
 class SignatureVerifier:
-    """Answers questions; at most `at_once` are held at a time."""
+    """Answers questions; at most `at_once` are held at a time, and all is computed by `run`."""
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class SignatureVerifier:
         self._anchors = anchors
         self._now = now
         self._revocations = revocations
-        self._run = run
+        self.run = run
         self._validator = Validator(verify)
         self._room = at_once
 
@@ -107,9 +109,7 @@ class SignatureVerifier:
 
     async def validation(self, question: CertificateQuestion) -> Validation:
         """Do as `certificate` does, and give what was found as it is inside."""
-        certificate = _one_certificate(question.certificate)
-        aspect = self._aspect(question)
-        return await self._in_room(lambda: self._validation(certificate, aspect, ()))
+        return await self._in_room(lambda: self._answered(question))
 
     async def _in_room(self, work: Callable[[], Awaitable[_T]]) -> _T:
         if self._room == 0:
@@ -120,35 +120,41 @@ class SignatureVerifier:
         finally:
             self._room += 1
 
+    async def _answered(self, question: CertificateQuestion) -> Validation:
+        certificate, aspect = await self.run(
+            lambda: (_one_certificate(question.certificate), self._aspect(question))
+        )
+        return await self._validation(certificate, aspect)
+
     async def _reports(self, question: SignatureQuestion) -> tuple[SignatureReport, ...]:
-        case = _Case.of(question)
-        aspect = self._aspect(question)
-        octets = sum(map(len, question.signatures)) + len(case.document or b"")
-        run = self._run if octets > _INLINE_OCTETS else _at_once
+        case, aspect = await self.run(lambda: (_Case.of(question), self._aspect(question)))
         return tuple(
-            [await self._report(signature, case, aspect, run) for signature in question.signatures]
+            [await self._report(signature, case, aspect) for signature in question.signatures]
         )
 
-    async def _report(
-        self, signature: bytes, case: _Case, aspect: _Aspect, run: Run
-    ) -> SignatureReport:
-        report = await run(lambda: case.verify(signature, aspect.certificates, self._engine))
-        inside = _readable(report)
+    async def _report(self, signature: bytes, case: _Case, aspect: _Aspect) -> SignatureReport:
+        report, aspect = await self.run(lambda: self._opened(signature, case, aspect))
         found: dict[Certificate, Validation] = {}
         for signer in report.signers:
             leaf = signer.certificate
             if signer.code is SignatureCode.VALID and leaf is not None and leaf not in found:
-                came = attrs.evolve(aspect, crls=(*aspect.crls, *_readable_lists(report)))
-                found[leaf] = await self._validation(leaf, came, inside)
+                found[leaf] = await self._validation(leaf, aspect)
         return report.judged(found.__getitem__)
 
-    async def _validation(
-        self, leaf: Certificate, aspect: _Aspect, inside: tuple[Certificate, ...]
-    ) -> Validation:
-        anchors = self._anchors()
+    def _opened(
+        self, signature: bytes, case: _Case, aspect: _Aspect
+    ) -> tuple[SignatureReport, _Aspect]:
+        """Verify one signature; what came inside it helps as what came with the question."""
+        report = case.verify(signature, aspect.certificates, self._engine)
+        certificates = (*aspect.certificates, *_readable(report))
+        crls = (*aspect.crls, *_readable_lists(report))
+        return report, attrs.evolve(aspect, certificates=certificates, crls=crls)
+
+    async def _validation(self, leaf: Certificate, aspect: _Aspect) -> Validation:
+        anchors = await self.run(self._anchors)
         material = Material(
             roots=anchors.roots,
-            intermediates=(*anchors.intermediates, *aspect.certificates, *inside),
+            intermediates=(*anchors.intermediates, *aspect.certificates),
         )
         question = Question(
             at=aspect.at,
@@ -156,13 +162,18 @@ class SignatureVerifier:
             purpose=aspect.purpose,
             revocation=RevocationDemand.NONE,
         )
-        found = self._validator.validate(leaf, material, question)
+        found = await self._judged(leaf, material, question)
         if aspect.check == "none" or not found.is_valid:
             return found
         lists, answers = await self._evidence(found.chain, aspect.check)
         material = attrs.evolve(material, crls=(*aspect.crls, *lists), ocsp=answers)
         question = attrs.evolve(question, revocation=RevocationDemand.LEAF)
-        return self._validator.validate(leaf, material, question)
+        return await self._judged(leaf, material, question)
+
+    async def _judged(
+        self, leaf: Certificate, material: Material, question: Question
+    ) -> Validation:
+        return await self.run(lambda: self._validator.validate(leaf, material, question))
 
     async def _evidence(
         self, chain: Sequence[Certificate], check: str
@@ -249,10 +260,6 @@ class _Case:
         if self.document is None:
             return failed(form, SignatureCode.NO_DOCUMENT, "a bare signature needs all of it")
         return verify_bare(signature, self.document, self.expected, engine, self.manner)
-
-
-async def _at_once(work: Callable[[], SignatureReport]) -> SignatureReport:
-    return work()
 
 
 def _unwrapped(signature: bytes) -> bytes:

@@ -208,20 +208,15 @@ def test_every_signature_of_a_question_is_answered():
     assert told.verdict == "INVALID"
 
 
-def test_a_long_document_is_verified_in_a_thread():
-    threads = []
-
-    async def run(work):
-        threads.append(1)
-        return work()
-
-    document = bytes(10_000)
-    signature = signing(DOCTOR.key)(document)
-    told = ask(
-        Room(run=run), signatures=(signature,), document=document, certificate=pem_of(DOCTOR)
-    )
-    assert told.verdict == "VALID"
-    assert threads == [1]
+def test_nothing_is_computed_but_in_a_thread():
+    asked = with_list()
+    asked.run = lambda _: Deferred()
+    question = SignatureQuestion(signatures=(ATTACHED,), check="both")
+    waiting = Deferred.fromCoroutine(asked.verifier().signatures(question))
+    certificate = CertificateQuestion(certificate="no certificate, which nobody has looked at")
+    also = Deferred.fromCoroutine(asked.verifier().certificate(certificate))
+    assert not waiting.called
+    assert not also.called
 
 
 @pytest.mark.parametrize(
