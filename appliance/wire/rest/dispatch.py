@@ -23,8 +23,10 @@ from appliance.wire.rest.problems import fault, problem, problem_of
 from appliance.wire.rest.reading import (
     JSON,
     media_fault,
+    media_types,
     read_body,
     read_key,
+    read_media_type,
     read_query,
     read_request_id,
     read_token,
@@ -35,6 +37,7 @@ from appliance.wire.rest.table import (
     Call,
     Caller,
     File,
+    Octets,
     Operation,
     Table,
 )
@@ -164,6 +167,7 @@ class Dispatcher:
             query=read_query(operation, request.query),
             body=read_body(operation, octets),
             client=request.client,
+            media_type=read_media_type(request),
         )
         key = read_key(request) if operation.changes else ""
         if not key or admitted is None:
@@ -232,8 +236,10 @@ def _ending(response: Response) -> Response:
 def _render(operation: Operation, answer: Answer, request_id: str) -> Response:
     lines = {"X-Request-Id": request_id, "Cache-Control": "no-store"}
     if isinstance(answer.body, File):
-        assert isinstance(operation.gives, str), operation.name
-        media_type, octets = operation.gives, answer.body.octets
+        assert isinstance(operation.gives, (str, Octets)), operation.name
+        possible = media_types(operation.gives)
+        media_type, octets = answer.body.media_type or possible[0], answer.body.octets
+        assert media_type in possible, operation.name
         if answer.body.name:
             assert _FILE_NAME.match(answer.body.name), operation.name
             lines["Content-Disposition"] = f'attachment; filename="{answer.body.name}"'

@@ -10,7 +10,8 @@ import msgspec
 
 from appliance.wire.http_values import CODES, PROBLEM
 from appliance.wire.rest.problems import Problem
-from appliance.wire.rest.table import Operation, Table
+from appliance.wire.rest.reading import media_types
+from appliance.wire.rest.table import Kind, Octets, Operation, Table
 
 VERSION = "3.1.0"
 _REF = "#/components/schemas/{name}"
@@ -66,8 +67,9 @@ def _types(table: Table) -> list[Any]:
     found: dict[Any, None] = {Problem: None}
     for operation in table.operations:
         for each in (operation.query, operation.body, operation.gives):
-            if isinstance(each, type):
-                found[each] = None
+            kind = each.schema if isinstance(each, Octets) else each
+            if isinstance(kind, type):
+                found[kind] = None
     return list(found)
 
 
@@ -113,10 +115,11 @@ def _problems(schema: Any) -> dict[str, Any]:  # noqa: ANN401  a JSON value
     }
 
 
-def _content(kind: type[msgspec.Struct] | str, schemas: Mapping[Any, Any]) -> dict[str, Any]:
+def _content(kind: Kind, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     if isinstance(kind, str):
         return {kind: {}}
-    return {"application/json": {"schema": schemas[kind]}}
+    schema = schemas[kind.schema if isinstance(kind, Octets) else kind]
+    return {media_type: {"schema": schema} for media_type in media_types(kind)}
 
 
 def _path_parameter(name: str) -> dict[str, Any]:

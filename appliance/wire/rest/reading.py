@@ -15,7 +15,7 @@ import msgspec
 
 from appliance.errors import Malformed
 from appliance.wire.http import Request
-from appliance.wire.rest.table import Operation
+from appliance.wire.rest.table import Kind, Octets, Operation
 
 JSON = "application/json"
 _QUERY_FIELDS = 64
@@ -56,16 +56,28 @@ def media_fault(operation: Operation, request: Request) -> str:
     """Tell what is wrong with the media type of a body; "" for nothing."""
     if operation.body is None:
         return ""
-    wanted = operation.body if isinstance(operation.body, str) else JSON
+    wanted = media_types(operation.body)
+    return "" if read_media_type(request) in wanted else f"the body is to be {' or '.join(wanted)}"
+
+
+def media_types(kind: Kind) -> tuple[str, ...]:
+    """Tell the media types of what an operation takes or gives."""
+    if isinstance(kind, Octets):
+        return kind.media_types
+    return (kind if isinstance(kind, str) else JSON,)
+
+
+def read_media_type(request: Request) -> str:
+    """Read the media type of a body, without parameters; "" for none."""
     sent = request.headers.get(b"content-type", b"").decode("latin-1")
-    return "" if sent.partition(";")[0].strip().lower() == wanted else f"the body is to be {wanted}"
+    return sent.partition(";")[0].strip().lower()
 
 
 def read_body(operation: Operation, octets: bytes) -> Any:  # noqa: ANN401  of the operation's type
     """Read a body; it stays octets where the operation takes them."""
     if operation.body is None:
         return None
-    if isinstance(operation.body, str):
+    if isinstance(operation.body, (str, Octets)):
         return octets
     if b"\\u0000" in octets:  # PostgreSQL keeps no such text, and nobody has it in a name
         raise Malformed("body: U+0000 has no place in a text")

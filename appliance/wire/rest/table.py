@@ -35,8 +35,8 @@ class NoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Call:
     """One call as its operation gets it: checked, typed, from somebody who may.
 
-    `body` is of the operation's type, or octets where it takes them; `caller` is None where anyone
-    may call.
+    `body` is of the operation's type, or octets where it takes them, of `media_type`; `caller` is
+    None where anyone may call.
     """
 
     caller: Caller | None
@@ -44,14 +44,34 @@ class Call:
     query: Any
     body: Any
     client: bytes
+    media_type: str = ""
+
+
+@attrs.frozen
+class Octets:
+    """What an operation reads or writes itself, in any of some media types; `schema` describes it.
+
+    What does not fit the schema is the operation's to answer, in words of its own.
+    """
+
+    media_types: tuple[str, ...]
+    schema: type[msgspec.Struct]
+
+
+Kind = type[msgspec.Struct] | str | Octets
+"""Of what an operation takes or gives: a Struct in JSON, or octets."""
 
 
 @attrs.frozen
 class File:
-    """An answer that is no JSON: its octets, and the name to keep it under, if any."""
+    """An answer that is no JSON: its octets, and the name to keep it under, if any.
+
+    `media_type` is one of the operation's, where it has several.
+    """
 
     octets: bytes
     name: str = ""
+    media_type: str = ""
 
 
 @attrs.frozen
@@ -69,10 +89,10 @@ class Operation:
     """One row: method and path, who may, what goes in and comes out, and what does it.
 
     `path` has its parameters in braces, each one segment.  `body` is a Struct type, or a media type
-    for octets, or None; one of more than ANY_BODY_OCTETS is kept only once its sender is known.
-    `gives` is a Struct type, a media type or None.  `roles` None lets anyone in.  `fails` are
-    statuses beside those that the layer itself gives.  What `tells_secret`, as a token that is
-    shown once, is not kept for a call that is sent again.
+    or Octets, or None; one of more than ANY_BODY_OCTETS is kept only once its sender is known.
+    `gives` is the like.  `roles` None lets anyone in.  `fails` are statuses beside those that the
+    layer itself gives.  What `tells_secret`, as a token that is shown once, is not kept for a call
+    that is sent again.  What `only_asks` changes nothing, and takes no Idempotency-Key.
     """
 
     method: str
@@ -82,13 +102,14 @@ class Operation:
     handler: Handler
     roles: frozenset[Role] | None = PEOPLE
     query: type[msgspec.Struct] = NoQuery
-    body: type[msgspec.Struct] | str | None = None
-    gives: type[msgspec.Struct] | str | None = None
+    body: Kind | None = None
+    gives: Kind | None = None
     status: int = 200
     fails: frozenset[int] = frozenset()
     body_limit: int = ANY_BODY_OCTETS
     deadline_s: float = 30.0
     tells_secret: bool = False
+    only_asks: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -98,7 +119,7 @@ class Operation:
     @property
     def changes(self) -> bool:
         """Whether the operation may change something, and so takes an Idempotency-Key."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.only_asks
 
     def statuses(self) -> frozenset[int]:
         """Tell every status the operation may answer with."""
