@@ -207,11 +207,17 @@ class OutsideAuthority(_Table, frozen=True):
 class Verify(_Table, frozen=True):
     """What verification trusts beside the roots of this box: a PEM file, or nothing.
 
-    A question may carry a document of megabytes, and so has a deadline of its own.
+    A question may carry a document of megabytes, and so has a deadline of its own.  `fetch` are
+    addresses under which lists and OCSP answers may be asked for, each within `fetch_deadline_s`.
     """
 
     roots: str = ""
     body_deadline_s: Seconds = 60.0
+    fetch: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^https?://[!-~]+\Z", max_length=500)], ...],
+        Meta(max_length=64),
+    ] = ()
+    fetch_deadline_s: Seconds = 5.0
 
 
 class Pki(_Table, frozen=True):

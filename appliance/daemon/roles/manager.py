@@ -18,6 +18,7 @@ from appliance.daemon.line import keep_line
 from appliance.daemon.outside import outside_roads
 from appliance.daemon.roles.front import host_now, wall_s
 from appliance.daemon.roles.setting import Setting, close_ports
+from appliance.daemon.verification import VerificationPart
 from appliance.errors import ApplianceError
 from appliance.services.certifying.messages import AdminAnswer
 from appliance.services.messages import PROTOCOL_VERSION, Hello
@@ -83,6 +84,7 @@ class ManagerRole:
         self._renewals = RenewalDesk(office, self._requests, self._pause)
         self._offline = OfflineDesk(office, self._requests)
         self._accounts = AccountDesk(office)
+        self._verification = VerificationPart(setting, self._registry, host_now)
         files = TlsFiles(setting.places.manager)
         self._tls_files = files
         self._tls = TlsKeeper(files, settings.api.hosts)
@@ -108,6 +110,7 @@ class ManagerRole:
         self._tls.prepare(host_now())
         self._identity.load(self._tls_files.chain, self._tls_files.key)
         self._line.startService()
+        self._verification.start()
         self._listen()
         self._chores.start(_CHORES_S, now=False)
 
@@ -117,6 +120,7 @@ class ManagerRole:
         if self._chores.running:
             self._chores.stop()
         await self._line.stopService()
+        await self._verification.stop()
         self._registry.close()
 
     def _migrate(self) -> None:
@@ -175,6 +179,7 @@ class ManagerRole:
             JobRoom(office, self._renewals, self._offline, self._begin_jobs),
             AuthorityRoom(self._signer),
             AccountRoom(office, self._accounts),
+            self._verification.room,
         )
         operations = [each for room in rooms for each in room.operations()]
         description = DescriptionRoom(operations)
