@@ -11,7 +11,7 @@ import attrs
 
 from appliance.asn1 import der
 from appliance.asn1.algorithm import AlgorithmIdentifier, read_algorithm
-from appliance.asn1.extensions import Extensions, read_extensions
+from appliance.asn1.extension.extensions import Extensions, read_extensions
 from appliance.asn1.keys import PublicKeyInfo, read_spki
 from appliance.asn1.names import Name, read_name
 from appliance.errors import Malformed

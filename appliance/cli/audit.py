@@ -14,9 +14,9 @@ from appliance.crypto.engine import choose_engine
 from appliance.errors import Malformed, NotFound
 from appliance.quantities import Utc
 from appliance.services.stamp_ledger import Kind
-from appliance.store.chain import Row
-from appliance.store.ledger_check import check_ledger
-from appliance.store.ledger_reading import find_row
+from appliance.store.ledger.chain import Row
+from appliance.store.ledger.check import check_ledger
+from appliance.store.ledger.reading import find_row
 from appliance.tsp import record
 from appliance.tsp.template import Template
 from appliance.wire.addresses import unpack_client

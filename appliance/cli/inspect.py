@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from appliance.asn1 import der
-from appliance.asn1.cms import SignedToken, decode_token
+from appliance.asn1.signed.cms import SignedToken, decode_token
 from appliance.asn1.tsp import PKIStatus, decode_response, decode_tst_info
 from appliance.asn1.x509 import decode_certificate
 from appliance.cli.context import Context, Exit, read_file

@@ -8,7 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from appliance.cli import accounts, audit, ca, certs, inspect, stamp, status, time, verify
+from appliance.cli import audit, inspect, stamp, status, verify
+from appliance.cli.certificates import accounts, ca, certs
+from appliance.cli.clock import time
 from appliance.cli.context import Context, Exit, common_options, default_state
 from appliance.errors import ApplianceError, Malformed, NotFound, Unauthenticated, Unavailable
 

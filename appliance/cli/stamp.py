@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from appliance.asn1 import der, oids
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import (
     PKIFailureInfo,
     PKIStatus,
@@ -20,7 +20,7 @@ from appliance.asn1.tsp import (
 from appliance.cli.context import Context, Exit, tell
 from appliance.errors import Malformed, NotFound, Refused
 from appliance.tsp.verifying.facts import time_facts
-from appliance.wire.tsp_client import post_query
+from appliance.wire.tsp.client import post_query
 
 HASH_OIDS = {
     "sm3": oids.SM3,

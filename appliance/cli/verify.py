@@ -9,8 +9,9 @@ import argparse
 import functools
 from pathlib import Path
 
-from appliance.asn1 import crl, pem
-from appliance.asn1.crl import CertificateList, decode_crl
+from appliance.asn1 import pem
+from appliance.asn1.status import crl
+from appliance.asn1.status.crl import CertificateList, decode_crl
 from appliance.cli.context import Context, Exit, read_certificates, read_file, tell
 from appliance.cli.stamp import HASH_OIDS, hash_file
 from appliance.crypto.engine import choose_engine

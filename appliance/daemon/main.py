@@ -16,11 +16,8 @@ from twisted.internet import reactor as twisted_reactor  # noqa: TID251  the one
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from appliance.daemon.claim import withdraw_ready
-from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.listeners import inherited
 from appliance.daemon.logs import begin_log
-from appliance.daemon.notify import notify
 from appliance.daemon.places import Places
 from appliance.daemon.profiling import run_profiled
 from appliance.daemon.roles.box import BoxRole
@@ -30,6 +27,9 @@ from appliance.daemon.roles.rig import RigRole
 from appliance.daemon.roles.setting import Role, Setting
 from appliance.daemon.roles.signer import SignerRole
 from appliance.daemon.roles.timed import TimeRole
+from appliance.daemon.supervision.claim import withdraw_ready
+from appliance.daemon.supervision.lifeline import hold_lifeline
+from appliance.daemon.supervision.notify import notify
 from appliance.errors import ApplianceError
 from appliance.settings import load_settings
 

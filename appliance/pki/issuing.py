@@ -13,21 +13,21 @@ from collections.abc import Callable
 
 import attrs
 
-from appliance.asn1 import der, extensions, keys, oids, sm2
-from appliance.asn1 import extension_writers as writers
-from appliance.asn1.extensions import KeyUsage, PrivateKeyUsagePeriod
-from appliance.asn1.general_names import NameConstraints
+from appliance.asn1 import der, keys, oids, sm2
+from appliance.asn1.extension import extensions, writers
+from appliance.asn1.extension.extensions import KeyUsage, PrivateKeyUsagePeriod
+from appliance.asn1.extension.general_names import NameConstraints
 from appliance.asn1.keys import PublicKeyInfo
 from appliance.asn1.x509 import Validity, assemble, decode_certificate, encode_tbs
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Refused
-from appliance.pki import bounds
-from appliance.pki.custom_extensions import encode_custom
-from appliance.pki.places import Fields
 from appliance.pki.public_keys import algorithm_of
 from appliance.pki.signing import SIGNATURE_ALGORITHMS, signature_content
-from appliance.pki.subject_names import encode_alternatives, encode_subject
-from appliance.pki.templates import Template
+from appliance.pki.templates import bounds
+from appliance.pki.templates.custom_extensions import encode_custom
+from appliance.pki.templates.places import Fields
+from appliance.pki.templates.subject_names import encode_alternatives, encode_subject
+from appliance.pki.templates.template import Template
 from appliance.quantities import US_PER_S, Utc
 
 Sign = Callable[[bytes], bytes]

@@ -11,10 +11,10 @@ from typing import BinaryIO, Protocol
 import attrs
 import msgspec
 
-from appliance.asn1 import crl_writing as writing
 from appliance.asn1 import der
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import authority_key_id
+from appliance.asn1.extension.extensions import authority_key_id
+from appliance.asn1.status import crl_writing as writing
+from appliance.asn1.status.crl import CrlReason
 from appliance.errors import Refused
 from appliance.pki.issuing import IssuerIdentity, Sign
 from appliance.pki.signing import SIGNATURE_ALGORITHMS, signature_content

@@ -7,11 +7,11 @@ import hashlib
 import msgspec
 
 from appliance.asn1 import oids
-from appliance.asn1.access import crl_urls, issuer_urls, ocsp_urls
-from appliance.asn1.extensions import Extension
-from appliance.asn1.general_names import GeneralName, NameKind, decode_general_names
+from appliance.asn1.extension.access import crl_urls, issuer_urls, ocsp_urls
+from appliance.asn1.extension.extensions import Extension
+from appliance.asn1.extension.general_names import GeneralName, NameKind, decode_general_names
+from appliance.asn1.extension.policies import decode_certificate_policies
 from appliance.asn1.names import Name, read_name
-from appliance.asn1.policies import decode_certificate_policies
 from appliance.asn1.x509 import Certificate
 from appliance.errors import Malformed
 

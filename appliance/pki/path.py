@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto.verifier import Verification
 from appliance.quantities import Utc

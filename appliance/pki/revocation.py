@@ -13,14 +13,14 @@ from collections.abc import Sequence
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.crl import (
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.status.crl import (
     CertificateList,
     CrlReason,
     RevokedCertificate,
     decode_crl,
     distribution_point_names,
 )
-from appliance.asn1.extensions import KeyUsage
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.verifier import Verification
 from appliance.pki.names import same_name

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from appliance.store.chain import Entry
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.chain import Entry
+from appliance.store.ledger.ledger import Ledger
 from appliance.tsp import record
 from appliance.tsp.record import Stamp
 from appliance.tsp.template import Template

@@ -17,7 +17,7 @@ from msgspec import Meta
 from twisted.logger import Logger
 
 from appliance.asn1 import oids, pem
-from appliance.asn1.crl import CertificateList
+from appliance.asn1.status.crl import CertificateList
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.errors import Malformed

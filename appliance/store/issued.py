@@ -15,8 +15,8 @@ from typing import Self
 import attrs
 
 from appliance.pki.states import CertificateState
-from appliance.store.chain import GENESIS
-from appliance.store.segments import storage_errors
+from appliance.store.ledger.chain import GENESIS
+from appliance.store.ledger.segments import storage_errors
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """

@@ -15,8 +15,9 @@ import attrs
 import msgspec
 from msgspec import Meta
 
-from appliance.asn1 import cms, der, oids
+from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import algorithm_identifier
+from appliance.asn1.signed import cms
 from appliance.asn1.sm2 import signature_to_der
 from appliance.asn1.tsp import PKIStatus, encode_accuracy
 from appliance.crypto.api import KeyAlgorithm

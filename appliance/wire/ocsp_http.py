@@ -13,11 +13,11 @@ from wsgiref.handlers import format_date_time
 
 import attrs
 
-from appliance.asn1.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.errors import Malformed
 from appliance.quantities import US_PER_S
-from appliance.wire.http import Request, Response, Route, problem
+from appliance.wire.http.site import Request, Response, Route, problem
 from appliance.wire.published import is_known
 
 QUERY = b"application/ocsp-request"

@@ -16,7 +16,7 @@ from wsgiref.handlers import format_date_time
 import attrs
 
 from appliance.quantities import NS_PER_S
-from appliance.wire.http import Request, Response, Route, problem
+from appliance.wire.http.site import Request, Response, Route, problem
 
 MAX_FILE_OCTETS = 64 << 20
 KEPT_OCTETS = 2 * MAX_FILE_OCTETS

@@ -9,7 +9,7 @@ import msgspec
 from appliance.quantities import NS_PER_US, Accuracy
 from appliance.timing.civil import BEIJING_S, CivilTime, civil_time
 from appliance.timing.trusted import MAY_ISSUE, NoTime, TrustedTime
-from appliance.wire.http import Handler, Request, Response, Route, problem
+from appliance.wire.http.site import Handler, Request, Response, Route, problem
 
 ReadTime = Callable[[], TrustedTime | NoTime]
 

@@ -2,13 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import cms, der, oids
-from appliance.asn1.ess import (
+from appliance.asn1 import der, oids
+from appliance.asn1.names import encode_name
+from appliance.asn1.signed import cms
+from appliance.asn1.signed.ess import (
     EssCertId,
     read_signing_certificate,
     read_signing_certificate_v2,
 )
-from appliance.asn1.names import encode_name
 from appliance.errors import Malformed
 
 ISSUER = encode_name("Root")

@@ -3,8 +3,9 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import der, extensions, oids
-from appliance.asn1.extensions import KeyUsage, PrivateKeyUsagePeriod, read_extensions
+from appliance.asn1 import der, oids
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension.extensions import KeyUsage, PrivateKeyUsagePeriod, read_extensions
 from appliance.errors import Malformed
 from appliance.quantities import Utc
 

@@ -6,8 +6,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import der, general_names
-from appliance.asn1.general_names import (
+from appliance.asn1 import der
+from appliance.asn1.extension import general_names
+from appliance.asn1.extension.general_names import (
     GeneralName,
     NameConstraints,
     NameKind,

@@ -15,10 +15,10 @@ from kit.ocsp import Answer, responder, with_extension
 
 from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import algorithm_identifier
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import extension
+from appliance.asn1.extension.extensions import extension
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import (
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import (
     MAX_CERT_IDS,
     MAX_REQUEST_OCTETS,
     MAX_RESPONSE_OCTETS,
@@ -28,7 +28,7 @@ from appliance.asn1.ocsp import (
     decode_request,
     decode_response,
 )
-from appliance.asn1.ocsp_writing import encode_error, encode_request, make_cert_id
+from appliance.asn1.status.ocsp_writing import encode_error, encode_request, make_cert_id
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed
 from appliance.pki.ocsp.asking import cert_id_of

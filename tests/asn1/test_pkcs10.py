@@ -8,17 +8,19 @@ from hypothesis import strategies as st
 from pyasn1.codec.der import decoder
 from pyasn1_modules import rfc2986, rfc5280
 
-from appliance.asn1 import der, extension_writers, extensions, keys, oids, pkcs10
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.general_names import (
+from appliance.asn1 import der, keys, oids, pkcs10
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension import writers as extension_writers
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.extension.general_names import (
     GeneralName,
     NameConstraints,
     NameKind,
     decode_general_names,
     decode_name_constraints,
 )
+from appliance.asn1.extension.policies import decode_certificate_policies
 from appliance.asn1.names import encode_attributes, encode_name
-from appliance.asn1.policies import decode_certificate_policies
 from appliance.asn1.x509 import assemble
 from appliance.errors import Malformed
 

@@ -3,8 +3,9 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import der, policies
-from appliance.asn1.policies import (
+from appliance.asn1 import der
+from appliance.asn1.extension import policies
+from appliance.asn1.extension.policies import (
     PolicyConstraints,
     decode_certificate_policies,
     decode_inhibit_any_policy,

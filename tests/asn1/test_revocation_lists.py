@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from kit.authority import authority
 from kit.crls import List, after_stamping, distribution_point, revoked, uri_name
 
-from appliance.asn1 import crl, der, keys, oids
-from appliance.asn1.crl import CrlReason, Scope, decode_crl, distribution_point_names
-from appliance.asn1.extensions import extension
+from appliance.asn1 import der, keys, oids
+from appliance.asn1.extension.extensions import extension
+from appliance.asn1.status import crl
+from appliance.asn1.status.crl import CrlReason, Scope, decode_crl, distribution_point_names
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed
 from appliance.quantities import Utc

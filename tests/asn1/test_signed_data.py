@@ -8,7 +8,7 @@ from kit.stamping import make_authority, prepare_one, request, signature_for
 
 from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import algorithm_identifier, parse_algorithm, read_algorithm, read_oid
-from appliance.asn1.cms import (
+from appliance.asn1.signed.cms import (
     MAX_ATTRIBUTES,
     MAX_CERTIFICATES,
     MAX_DIGEST_ALGORITHMS,

@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.asn1 import ber, cms, der, keys, oids
+from appliance.asn1 import der, keys, oids
 from appliance.asn1.algorithm import algorithm_identifier
-from appliance.asn1.pss import PssParameters, decode_pss_parameters
-from appliance.asn1.signed_data import (
+from appliance.asn1.signed import ber, cms
+from appliance.asn1.signed.pss import PssParameters, decode_pss_parameters
+from appliance.asn1.signed.signed_data import (
     CONTENT_TYPES,
     MAX_CRLS,
     MAX_SIGNERS,

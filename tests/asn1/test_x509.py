@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.authority import VALIDITY, authority
 
-from appliance.asn1 import der, extensions, keys
+from appliance.asn1 import der, keys
+from appliance.asn1.extension import extensions
 from appliance.asn1.keys import PublicKeyInfo
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import (

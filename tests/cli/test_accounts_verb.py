@@ -12,8 +12,8 @@ from kit.frames import control_socket, framed
 from kit.interface import Interface, interface
 from kit.registration import outcome
 
-from appliance.cli import accounts
-from appliance.cli.api_client import Api, Reply, TlsExchange
+from appliance.cli.certificates import accounts
+from appliance.cli.certificates.api_client import Api, Reply, TlsExchange
 from appliance.cli.main import main
 from appliance.cli.tables import render_table
 from appliance.errors import (

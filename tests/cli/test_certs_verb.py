@@ -11,7 +11,7 @@ from kit.interface import Interface, interface
 from kit.registration import csr, outcome
 
 from appliance.asn1 import pem
-from appliance.cli import certs
+from appliance.cli.certificates import certs
 from appliance.errors import ApplianceError, Conflict, Malformed, NotFound, Refused
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S
 from appliance.services.certifying.messages import IssueAsk, IssueRefusal

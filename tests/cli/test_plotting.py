@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from appliance.cli.plot_png import SIZE, STATE_COLOURS, draw_png
-from appliance.cli.plot_text import LETTERS, WIDTH, draw_text
-from appliance.cli.plotting import (
+from appliance.cli.clock.curves import (
     SEVERITY,
     Column,
     Minute,
@@ -22,6 +20,8 @@ from appliance.cli.plotting import (
     stability_curves,
     time_ticks,
 )
+from appliance.cli.clock.plot_png import SIZE, STATE_COLOURS, draw_png
+from appliance.cli.clock.plot_text import LETTERS, WIDTH, draw_text
 from appliance.quantities import Provenance
 from appliance.timing.trusted import ClockState
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.cli import time_plot
+from appliance.cli.clock import plot as time_plot
 from appliance.cli.context import Context, Exit
 from appliance.errors import Malformed, NotFound
 from appliance.store.history import COLUMNS

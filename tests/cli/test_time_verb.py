@@ -10,8 +10,8 @@ import pytest
 from kit.clock import GOOD
 from kit.frames import control_socket, framed
 
+from appliance.cli.clock.text import render, span
 from appliance.cli.main import main
-from appliance.cli.time_text import render, span
 from appliance.services.messages import PROTOCOL_VERSION, ConfirmTime, Facts, Hello, TimeQuestion
 from appliance.timing.alarms import Alarm
 from appliance.wire.time_http import time_facts

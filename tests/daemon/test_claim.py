@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 
-from appliance.daemon.claim import Claim, withdraw_ready
 from appliance.daemon.places import Places
 from appliance.daemon.roles.box import BoxRole
 from appliance.daemon.roles.setting import Setting
+from appliance.daemon.supervision.claim import Claim, withdraw_ready
 from appliance.errors import Conflict
 from appliance.settings import Settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.daemon.clock_choices import ensemble_config
+from appliance.daemon.time.clock_choices import ensemble_config
 from appliance.settings import Time, TimeDevice
 from appliance.timing.sources.receivers import Input
 

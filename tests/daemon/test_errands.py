@@ -10,9 +10,9 @@ from kit.udp import UdpReactor
 from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 
-from appliance.daemon.claim import Claim
-from appliance.daemon.errands import LOOK_AGAIN_S, Errands, SamplesLine, outside_sources
 from appliance.daemon.places import Places
+from appliance.daemon.supervision.claim import Claim
+from appliance.daemon.time.errands import LOOK_AGAIN_S, Errands, SamplesLine, outside_sources
 from appliance.services.messages import PROTOCOL_VERSION, Hello, OutsideReadings
 from appliance.settings import Time
 from drivers.api import Constellation, DeviceChange, DeviceState, GnssEpoch, LeapNotice, NtpSample

@@ -5,8 +5,8 @@ import pytest
 from appliance.daemon.roles.front import http_limits, tcp_limits
 from appliance.settings import Limits, Settings
 from appliance.wire.connections import ConnectionLimits
-from appliance.wire.http import Limits as HttpLimits
-from appliance.wire.tsp_tcp import TcpLimits
+from appliance.wire.http.site import Limits as HttpLimits
+from appliance.wire.tsp.tcp import TcpLimits
 
 
 def test_one_front_grants_by_default_what_the_layers_do() -> None:

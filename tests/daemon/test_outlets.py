@@ -9,7 +9,7 @@ from kit.serial import PumpedReactor, Tty
 from kit.statements import RAW_NS, statement_of
 from kit.tod import read_frame, read_time
 
-from appliance.daemon.outlets import open_outlets
+from appliance.daemon.time.outlets import open_outlets
 from appliance.quantities import NS_PER_S
 from appliance.services.clocks import read_host_clock
 from appliance.settings import Time, TimeOutput

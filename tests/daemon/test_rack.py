@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from twisted.internet.task import Clock
 
-from appliance.daemon.rack import (
+from appliance.daemon.time.rack import (
     modem_settings,
     open_rack,
     open_rig,

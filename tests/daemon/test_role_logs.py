@@ -19,9 +19,9 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.engine import choose_engine
 from appliance.crypto.sealing import Kek
 from appliance.crypto.secret import SecretBuffer
-from appliance.daemon.lifeline import hold_lifeline
 from appliance.daemon.logs import json_observer
-from appliance.daemon.notify import notify
+from appliance.daemon.supervision.lifeline import hold_lifeline
+from appliance.daemon.supervision.notify import notify
 from appliance.services.commissioning import Identity
 from appliance.services.unlocking import Unlocked
 

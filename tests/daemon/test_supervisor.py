@@ -10,7 +10,7 @@ from kit.logs import logged
 from kit.processes import ProcessReactor
 
 from appliance.daemon.listeners import Listener
-from appliance.daemon.supervisor import (
+from appliance.daemon.supervision.supervisor import (
     FIRST_RESTART_S,
     LAST_RESTART_S,
     STEADY_AFTER_S,

@@ -10,7 +10,7 @@ from kit.openssl import STANDARD_ID, run
 from kit.status_judge import status_judge
 
 from appliance.asn1 import pem
-from appliance.asn1.crl import decode_crl
+from appliance.asn1.status.crl import decode_crl
 from appliance.asn1.x509 import decode_certificate
 
 pytestmark = pytest.mark.e2e

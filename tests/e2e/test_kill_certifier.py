@@ -15,7 +15,7 @@ from appliance.asn1 import pem, sm2
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.services.certifying.messages import AdminRefusal, IssueAsk, IssueBatch, Issued
-from appliance.store.ledger_check import check_ledger
+from appliance.store.ledger.check import check_ledger
 from appliance.wire.ipc import ask as ask_socket
 
 pytestmark = pytest.mark.e2e

@@ -21,7 +21,7 @@ from kit.polling import wait_until
 from kit.tsp_client import QUERY_TYPE, make_query, read_reply
 
 from appliance.services.stamp_ledger import Kind
-from appliance.store.chain import Row
+from appliance.store.ledger.chain import Row
 from appliance.tsp.record import Stamp
 
 pytestmark = pytest.mark.e2e

@@ -6,7 +6,7 @@ import pytest
 from kit.cmp_authority import SECRET, MockAuthority, make_authority, now
 
 from appliance.asn1 import pem
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import decode_certificate
 from appliance.errors import Malformed, Refused
 from appliance.pki.cmp.protection import SharedSecret

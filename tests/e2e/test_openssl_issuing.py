@@ -11,19 +11,20 @@ from kit import openssl
 from kit.authority import Subject, authority, generate, make_root, signing
 from kit.openssl import STANDARD_ID
 
-from appliance.asn1 import extensions, pem
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.general_names import GeneralName, NameConstraints, NameKind
+from appliance.asn1 import pem
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.extension.general_names import GeneralName, NameConstraints, NameKind
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.verifier import verify_signature
 from appliance.errors import Malformed, Refused
-from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
 from appliance.pki.issuing import Addresses, issue_from, issuing_ca_template, spki_of
 from appliance.pki.requests import make_request, open_request
-from appliance.pki.templates import PERSON, SERVER, TEMPLATES, Template
+from appliance.pki.templates.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.templates.template import PERSON, SERVER, TEMPLATES, Template
 from appliance.quantities import US_PER_S, Utc
 
 pytestmark = pytest.mark.e2e

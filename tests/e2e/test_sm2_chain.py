@@ -17,7 +17,7 @@ from kit.openssl import STANDARD_ID
 from kit.path_judges import path_judge, write
 
 from appliance.asn1 import der, pem
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.crypto.api import KeyAlgorithm
 from appliance.pki.issuing import CertificateTemplate
 from appliance.pki.validation.question import RevocationDemand

@@ -12,8 +12,8 @@ from kit.openssl import OpensslTsa
 from kit.status_judge import StatusJudge, status_judge
 
 from appliance.asn1 import oids, pem
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.ocsp import GOOD, UNKNOWN, CertStatus, CertStatusKind
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import GOOD, UNKNOWN, CertStatus, CertStatusKind
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import DEFAULT_ID, KeyAlgorithm
 from appliance.pki.lists import Edition, Entry, build_crl

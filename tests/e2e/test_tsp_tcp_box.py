@@ -11,7 +11,7 @@ from kit.good_client import addresses, read_message, tsa_msg
 from kit.procfs import accepted_inode, socket_inodes
 
 from appliance.asn1 import der, oids
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import decode_response, decode_tst_info, encode_request
 
 pytestmark = pytest.mark.e2e

@@ -37,8 +37,9 @@ from kit.frames import framed
 from kit.fuzzing import ROOT, block, corpus_folder, target_names
 from kit.http import post
 
-from appliance.asn1 import cms, der, oids, pem
-from appliance.asn1.crl import CrlReason
+from appliance.asn1 import der, oids, pem
+from appliance.asn1.signed import cms
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.tsp import (
     PKIFailureInfo,
     PKIStatus,
@@ -65,12 +66,12 @@ from appliance.services.messages import (
     StampReplies,
     StatusAsk,
 )
-from appliance.store.heads import Head, encode_head
+from appliance.store.ledger.heads import Head, encode_head
 from appliance.timing.trusted import ClockState, Leap
 from appliance.tsp import record
 from appliance.tsp.authority import Ask, Prepared
 from appliance.tsp.verifying.report import Sm2Id
-from appliance.wire.tsp_frames import Flag, encode_message
+from appliance.wire.tsp.frames import Flag, encode_message
 from fuzz.targets import sealed_key, token
 
 Seeds = Mapping[str, bytes]

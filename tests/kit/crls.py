@@ -3,8 +3,8 @@
 import attrs
 
 from appliance.asn1 import der, keys, oids, sm2
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import extension
+from appliance.asn1.extension.extensions import extension
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.quantities import Utc

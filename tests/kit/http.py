@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from appliance.wire.http import Handler, HttpConnection, Limits, Request, Response, Route, Site
+from appliance.wire.http.site import Handler, HttpConnection, Limits, Request, Response, Route, Site
 
 WALL_S = 1_800_000_000.0
 DATE = formatdate(WALL_S, usegmt=True)

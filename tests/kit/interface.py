@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 from twisted.internet.task import Clock
 
-from appliance.cli.api_client import Api, Reply
+from appliance.cli.certificates.api_client import Api, Reply
 from appliance.cli.context import Context, Exit
 from appliance.cli.main import make_parser
 from appliance.services.registration.accounts import AccountDesk, Role
@@ -15,7 +15,7 @@ from appliance.services.registration.certificates import CertificateDesk
 from appliance.services.registration.offline import OfflineDesk
 from appliance.services.registration.renewing import RenewalDesk
 from appliance.services.registration.requests import RequestDesk
-from appliance.wire.http import Site
+from appliance.wire.http.site import Site
 from appliance.wire.rest.dispatch import Dispatcher
 from appliance.wire.rest.table import Caller, Table
 from appliance.wire.rooms.accounts import AccountRoom

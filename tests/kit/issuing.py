@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import attrs
 from twisted.internet.task import Clock
 
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import decode_response, decode_tst_info
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Fault, Unavailable

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.asn1 import extensions, pem
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1 import pem
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.asn1.names import encode_name
 from appliance.crypto.api import KeyAlgorithm
-from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
 from appliance.pki.requests import make_request
-from appliance.pki.templates import PERSON, TEMPLATES, encode_template
+from appliance.pki.templates.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.templates.template import PERSON, TEMPLATES, encode_template
 from kit import openssl
 from kit.authority import authority, signing
 

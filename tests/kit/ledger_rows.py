@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from appliance.services.stamp_ledger import Kind
-from appliance.store.chain import Row, sm3_hash
-from appliance.store.segment_rows import rows_from
-from appliance.store.segments import open_for_reading, segment_numbers, segment_path
+from appliance.store.ledger.chain import Row, sm3_hash
+from appliance.store.ledger.segment_rows import rows_from
+from appliance.store.ledger.segments import open_for_reading, segment_numbers, segment_path
 from appliance.tsp import record
 from appliance.tsp.record import Stamp
 from appliance.tsp.template import Template

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance.quantities import Utc
-from appliance.store.batches import encode_entries
-from appliance.store.chain import Entry
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.batches import encode_entries
+from appliance.store.ledger.chain import Entry
+from appliance.store.ledger.ledger import Ledger
 
 NOON = Utc(1_800_000_000_000_000)
 

@@ -6,8 +6,8 @@ import attrs
 
 from appliance.asn1 import der
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import GOOD, CertStatus, SingleResponse
-from appliance.asn1.ocsp_writing import encode_response, encode_response_data
+from appliance.asn1.status.ocsp import GOOD, CertStatus, SingleResponse
+from appliance.asn1.status.ocsp_writing import encode_response, encode_response_data
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import algorithm_identifier
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import extension
+from appliance.asn1.extension.extensions import extension
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import UNKNOWN, CertStatus, CertStatusKind, ResponseStatus
-from appliance.asn1.ocsp_writing import encode_error, encode_request
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import UNKNOWN, CertStatus, CertStatusKind, ResponseStatus
+from appliance.asn1.status.ocsp_writing import encode_error, encode_request
 from appliance.crypto.api import KeyAlgorithm
 from appliance.pki.ocsp.asking import HASHES, cert_id_of, make_request
 from kit.authority import authority

@@ -7,7 +7,7 @@ from twisted.internet.error import ProcessExitedAlready, ProcessTerminated
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from appliance.daemon.supervisor import Child
+from appliance.daemon.supervision.supervisor import Child
 
 
 @attrs.define(eq=False)

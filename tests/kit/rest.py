@@ -14,7 +14,7 @@ from twisted.internet.task import Clock
 from appliance.errors import Conflict, NotFound, Refused
 from appliance.services.registration.accounts import Role
 from appliance.store.registry.rows import Cursor
-from appliance.wire.http import Site
+from appliance.wire.http.site import Site
 from appliance.wire.rest.dispatch import Asked, Dispatcher, Kept
 from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
 from appliance.wire.rest.table import EVERYONE, PEOPLE, Answer, Call, Caller, File, Operation, Table

@@ -18,8 +18,8 @@ from appliance.services.messages import (
     StampReplies,
 )
 from appliance.services.timestamping import StampDesk
-from appliance.wire.tsp_frames import Flag, MessageReader, encode_message
-from appliance.wire.tsp_tcp import TcpLimits, TspTcpConnection, TspTcpFactory
+from appliance.wire.tsp.frames import Flag, MessageReader, encode_message
+from appliance.wire.tsp.tcp import TcpLimits, TspTcpConnection, TspTcpFactory
 
 LIMITS = TcpLimits()
 _HELLO = Hello(PROTOCOL_VERSION, (ProfileOffer("rsa", "rsa"),))

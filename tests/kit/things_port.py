@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet import reactor as twisted_reactor  # noqa: TID251  a process of its own
 
 from appliance.errors import Conflict
-from appliance.wire.http import Site
+from appliance.wire.http.site import Site
 from appliance.wire.rest.dispatch import Dispatcher
 from appliance.wire.rest.table import Answer, Call, Operation, Table
 from appliance.wire.rooms.description import DescriptionRoom

@@ -8,7 +8,7 @@ from twisted.internet import reactor as twisted_reactor  # noqa: TID251  a proce
 
 from appliance.errors import Refused
 from appliance.wire.addresses import unpack_client
-from appliance.wire.http import Limits, Request, Response, Route, Site, problem
+from appliance.wire.http.site import Limits, Request, Response, Route, Site, problem
 from appliance.wire.tls import TlsDoor, TlsIdentity
 
 CONNECTIONS = 8

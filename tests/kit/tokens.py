@@ -6,8 +6,9 @@ from typing import Any
 
 import attrs
 
-from appliance.asn1 import cms, der, keys, oids, sm2
+from appliance.asn1 import der, keys, oids, sm2
 from appliance.asn1.algorithm import algorithm_identifier
+from appliance.asn1.signed import cms
 from appliance.asn1.tsp import TSTInfo, encode_tst_info, message_imprint
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm

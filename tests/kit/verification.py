@@ -8,10 +8,15 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from appliance.asn1 import pem
-from appliance.asn1.extension_writers import authority_info_access, crl_distribution_points
-from appliance.asn1.extensions import KeyUsage, authority_key_id, key_usage, subject_key_id
+from appliance.asn1.extension.extensions import (
+    KeyUsage,
+    authority_key_id,
+    key_usage,
+    subject_key_id,
+)
+from appliance.asn1.extension.writers import authority_info_access, crl_distribution_points
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import decode_request
+from appliance.asn1.status.ocsp import decode_request
 from appliance.asn1.x509 import Validity, assemble, decode_certificate, encode_tbs
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Unavailable

@@ -4,17 +4,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.authority import authority
 
-from appliance.asn1 import der, extension_writers, extensions, oids
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.general_names import GeneralName, NameKind
+from appliance.asn1 import der, oids
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension import writers as extension_writers
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.extension.general_names import GeneralName, NameKind
 from appliance.asn1.names import encode_name
 from appliance.asn1.x509 import Validity, assemble, decode_certificate, encode_tbs
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Refused
-from appliance.pki import bounds
-from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
 from appliance.pki.signing import SIGNATURE_ALGORITHMS
-from appliance.pki.templates import PERSON, PURPOSES, USAGES, TemplateKind
+from appliance.pki.templates import bounds
+from appliance.pki.templates.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.templates.template import PERSON, PURPOSES, USAGES, TemplateKind
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S, Utc
 
 KINDS = pytest.mark.parametrize("kind", TemplateKind)

@@ -10,7 +10,7 @@ from pyasn1.codec.der import decoder
 from pyasn1_modules import rfc4210, rfc4211
 
 from appliance.asn1 import der
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import decode_certificate
 from appliance.errors import Malformed, Refused
 from appliance.pki.cmp import writing

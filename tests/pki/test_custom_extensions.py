@@ -6,9 +6,9 @@ from pyasn1.codec.der import decoder
 from pyasn1.type import char, univ, useful
 
 from appliance.asn1 import der
-from appliance.asn1.extensions import read_extensions
+from appliance.asn1.extension.extensions import read_extensions
 from appliance.errors import Malformed, Refused
-from appliance.pki.custom_extensions import (
+from appliance.pki.templates.custom_extensions import (
     MAX_DEPTH,
     CustomExtension,
     ExtensionKind,
@@ -16,7 +16,7 @@ from appliance.pki.custom_extensions import (
     encode_custom,
     encode_value,
 )
-from appliance.pki.places import can_fill, fill, has_places, parse
+from appliance.pki.templates.places import can_fill, fill, has_places, parse
 
 KINDS = {
     ExtensionKind.UTF8: (["主任医师", "a"], char.UTF8String),

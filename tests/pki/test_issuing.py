@@ -10,8 +10,8 @@ from pyasn1.codec.der import decoder, encoder
 from pyasn1_modules import rfc5280
 
 from appliance.asn1 import der, oids
-from appliance.asn1.extensions import BasicConstraints, KeyUsage
-from appliance.asn1.general_names import (
+from appliance.asn1.extension.extensions import BasicConstraints, KeyUsage
+from appliance.asn1.extension.general_names import (
     GeneralName,
     NameConstraints,
     NameKind,
@@ -24,8 +24,6 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.verifier import Verification, verify_signature
 from appliance.errors import Malformed, Refused
-from appliance.pki import bounds
-from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
 from appliance.pki.issuing import (
     Addresses,
     issue,
@@ -35,7 +33,9 @@ from appliance.pki.issuing import (
     seal,
     tbs_from,
 )
-from appliance.pki.templates import (
+from appliance.pki.templates import bounds
+from appliance.pki.templates.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.templates.template import (
     DEVICE,
     GRANT,
     PERSON,

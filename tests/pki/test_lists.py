@@ -12,7 +12,7 @@ from kit.authority import STAMPED_AT, authority, signing
 from kit.crls import after_stamping
 
 from appliance.asn1 import der, oids
-from appliance.asn1.crl import CrlReason, decode_crl
+from appliance.asn1.status.crl import CrlReason, decode_crl
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.streaming import MessageSigner

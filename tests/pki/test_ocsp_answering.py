@@ -9,10 +9,10 @@ from kit.crls import after_stamping
 from kit.ocsp import NOW, as_responder, make_responder, responder, verify, with_extension
 
 from appliance.asn1 import der, oids
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import extension
+from appliance.asn1.extension.extensions import extension
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import (
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import (
     GOOD,
     UNKNOWN,
     CertStatus,
@@ -21,7 +21,7 @@ from appliance.asn1.ocsp import (
     decode_request,
     decode_response,
 )
-from appliance.asn1.ocsp_writing import encode_request
+from appliance.asn1.status.ocsp_writing import encode_request
 from appliance.asn1.x509 import Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.verifier import Verification

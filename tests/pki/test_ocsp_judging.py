@@ -11,11 +11,11 @@ from kit.crls import after_stamping
 from kit.ocsp import LATER, NOW, Answer, make_responder, responder, verify
 
 from appliance.asn1 import der, keys, oids
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import KeyUsage, extended_key_usage, extension
+from appliance.asn1.extension.extensions import KeyUsage, extended_key_usage, extension
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import GOOD, UNKNOWN, CertStatus, CertStatusKind, ResponseStatus
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import GOOD, UNKNOWN, CertStatus, CertStatusKind, ResponseStatus
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.asn1.x509 import Validity, assemble, decode_certificate, encode_tbs
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.verifier import Verification

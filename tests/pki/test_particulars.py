@@ -6,14 +6,14 @@ from kit.authority import authority
 from kit.verification import CRL_URL, OCSP_URL, person
 
 from appliance.asn1 import der, oids
-from appliance.asn1.access import crl_urls, issuer_urls, ocsp_urls
-from appliance.asn1.extension_writers import (
+from appliance.asn1.extension.access import crl_urls, issuer_urls, ocsp_urls
+from appliance.asn1.extension.extensions import Extension, Extensions, extension
+from appliance.asn1.extension.general_names import GeneralName, NameKind
+from appliance.asn1.extension.writers import (
     authority_info_access,
     certificate_policies,
     subject_alt_name,
 )
-from appliance.asn1.extensions import Extension, Extensions, extension
-from appliance.asn1.general_names import GeneralName, NameKind
 from appliance.asn1.names import encode_name
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed

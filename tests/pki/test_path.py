@@ -6,7 +6,7 @@ import pytest
 from kit.authority import TSA, VALIDITY, authority, certificates, generate, make_root
 
 from appliance.asn1 import der
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine

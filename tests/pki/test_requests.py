@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.authority import authority, signing
 
-from appliance.asn1 import der, extensions, keys, oids
+from appliance.asn1 import der, keys, oids
 from appliance.asn1.algorithm import algorithm_identifier
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.asn1.names import encode_name
 from appliance.asn1.pkcs10 import decode_request, encode_info
 from appliance.asn1.x509 import assemble

@@ -6,8 +6,8 @@ from kit.authority import STAMPED_AT, TSA, VALIDITY, authority
 from kit.crls import List, after_stamping, distribution_point, revoked, uri_name
 
 from appliance.asn1 import der, oids
-from appliance.asn1.crl import CrlReason, decode_crl
-from appliance.asn1.extensions import Extension, extension
+from appliance.asn1.extension.extensions import Extension, extension
+from appliance.asn1.status.crl import CrlReason, decode_crl
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.crypto.verifier import verify_signature

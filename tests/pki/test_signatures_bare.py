@@ -7,7 +7,7 @@ from kit.authority import TSA, VALIDITY, authority, generate, make_root, signing
 from kit.signatures import DOCUMENT, ENGINE, signer, validated
 
 from appliance.asn1 import der, oids, sm2
-from appliance.asn1.signed_data import signed_attributes
+from appliance.asn1.signed.signed_data import signed_attributes
 from appliance.asn1.x509 import Validity
 from appliance.crypto.api import DEFAULT_ID, KeyAlgorithm
 from appliance.pki.signatures.bare import Manner, verify_bare

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from kit.authority import STAMPED_AT, TSA, authority, generate, signing
 from kit.signatures import DOCUMENT, ENGINE, signatory, signer, validated
 
-from appliance.asn1 import cms, der, keys, oids, sm2
-from appliance.asn1.signed_data import encode_signed_data, signed_attributes, signer_info
+from appliance.asn1 import der, keys, oids, sm2
+from appliance.asn1.signed import cms
+from appliance.asn1.signed.signed_data import encode_signed_data, signed_attributes, signer_info
 from appliance.crypto.api import KeyAlgorithm
 from appliance.pki.signatures.forms import Form
 from appliance.pki.signatures.making import Style, sign_data

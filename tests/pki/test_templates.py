@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed, Refused
-from appliance.pki import bounds
-from appliance.pki.custom_extensions import CustomExtension, ExtensionKind
-from appliance.pki.templates import (
+from appliance.pki.templates import bounds
+from appliance.pki.templates.custom_extensions import CustomExtension, ExtensionKind
+from appliance.pki.templates.template import (
     MAX_OCTETS,
     PERSON,
     TEMPLATES,

@@ -16,9 +16,9 @@ from kit.chains.corpus import corpus
 from kit.chains.making import AT, CA, DAY, Kind, Subject, but, revocation_list
 
 from appliance.asn1 import oids
-from appliance.asn1.crl import decode_crl
-from appliance.asn1.general_names import GeneralName, NameConstraints, NameKind
-from appliance.asn1.ocsp import decode_response
+from appliance.asn1.extension.general_names import GeneralName, NameConstraints, NameKind
+from appliance.asn1.status.crl import decode_crl
+from appliance.asn1.status.ocsp import decode_response
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.verifier import Verification
 from appliance.errors import Malformed

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from kit.virtual_timed import Beat, VirtualTimed
 
-from appliance.cli.plot_text import draw_text
-from appliance.cli.plotting import Minute, Series
+from appliance.cli.clock.curves import Minute, Series
+from appliance.cli.clock.plot_text import draw_text
 from appliance.quantities import Provenance
 from appliance.store.history import HistoryRow, HistoryWriter, read_history
 from appliance.timing.trusted import ClockState

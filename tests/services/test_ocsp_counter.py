@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from twisted.internet.task import Clock
 
-from appliance.asn1.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
+from appliance.asn1.status.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
 from appliance.services.certifying.ocsp_counter import (
     DEADLINE_S,
     IN_FLIGHT_LIMIT,

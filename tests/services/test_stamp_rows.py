@@ -12,8 +12,8 @@ from kit.stamping import PROFILES, make_template
 
 from appliance.errors import Conflict
 from appliance.services.stamp_ledger import REORDERED_ROWS, Kind, StampLedger, Start
-from appliance.store.chain import Entry
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.chain import Entry
+from appliance.store.ledger.ledger import Ledger
 from appliance.tsp import record
 from appliance.tsp.record import Stamp
 from appliance.tsp.template import Template

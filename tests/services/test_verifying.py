@@ -12,7 +12,7 @@ from kit.tokens import DOCUMENT, NONCE, POLICY, Recipe, hashed, tst_info
 from twisted.internet.task import Clock
 
 from appliance.asn1 import oids, pem
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.tsp import decode_request
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine

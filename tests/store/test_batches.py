@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import Conflict, Malformed
-from appliance.store.batches import (
+from appliance.store.ledger.batches import (
     SERIES_OCTETS,
     Batch,
     chains_of,
@@ -14,7 +14,7 @@ from appliance.store.batches import (
     make_batches,
     series_range,
 )
-from appliance.store.chain import GENESIS, Entry, link, sm3_hash
+from appliance.store.ledger.chain import GENESIS, Entry, link, sm3_hash
 
 SM3 = sm3_hash()
 

@@ -7,7 +7,7 @@ from kit.ledgers import NOON, sign_head
 
 from appliance.errors import Fault, Malformed
 from appliance.quantities import Utc
-from appliance.store.heads import (
+from appliance.store.ledger.heads import (
     Head,
     HeadsFile,
     compact_heads,

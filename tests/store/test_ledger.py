@@ -8,12 +8,12 @@ import pytest
 from kit.ledgers import NOON, entries, open_ledger, sign_head, verify_head, write_ledger
 
 from appliance.errors import Conflict, Fault, Unavailable
-from appliance.store.chain import GENESIS, Entry, Row, link, sm3_hash
-from appliance.store.heads import head_message
-from appliance.store.ledger import Ledger
-from appliance.store.ledger_check import check_ledger
-from appliance.store.ledger_reading import find_row
-from appliance.store.segments import is_sealed, open_for_reading, segment_path
+from appliance.store.ledger.chain import GENESIS, Entry, Row, link, sm3_hash
+from appliance.store.ledger.check import check_ledger
+from appliance.store.ledger.heads import head_message
+from appliance.store.ledger.ledger import Ledger
+from appliance.store.ledger.reading import find_row
+from appliance.store.ledger.segments import is_sealed, open_for_reading, segment_path
 
 SECOND_NS = 1_000_000_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kit.ledgers import NOON, entries, open_ledger, sign_head, verify_head, write_ledger
 
-from appliance.store.batches import (
+from appliance.store.ledger.batches import (
     Batch,
     chains_of,
     decode_entries,
@@ -16,11 +16,11 @@ from appliance.store.batches import (
     make_batches,
     serial_range,
 )
-from appliance.store.chain import GENESIS, Entry, sm3_hash
-from appliance.store.heads import Head, encode_head, head_message
-from appliance.store.ledger_check import LedgerVerdict, check_ledger
-from appliance.store.segment_rows import all_batches
-from appliance.store.segments import segment_path
+from appliance.store.ledger.chain import GENESIS, Entry, sm3_hash
+from appliance.store.ledger.check import LedgerVerdict, check_ledger
+from appliance.store.ledger.heads import Head, encode_head, head_message
+from appliance.store.ledger.segment_rows import all_batches
+from appliance.store.ledger.segments import segment_path
 
 ROWS, ROWS_PER_SEGMENT = 45, 20
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kit.ledgers import open_ledger, verify_head
 
-from appliance.store.ledger_check import check_ledger
+from appliance.store.ledger.check import check_ledger
 
 TESTS = Path(__file__).parent.parent
 KILLS = 10

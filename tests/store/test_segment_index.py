@@ -5,8 +5,8 @@ import pytest
 from kit.ledgers import write_ledger
 
 from appliance.errors import Conflict, Unavailable
-from appliance.store.segment_index import Keys, index_path, index_segment
-from appliance.store.segments import open_for_reading, segment_path
+from appliance.store.ledger.segment_index import Keys, index_path, index_segment
+from appliance.store.ledger.segments import open_for_reading, segment_path
 
 
 def keys_of(kind: int, body: bytes) -> Keys | None:

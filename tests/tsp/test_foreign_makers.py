@@ -7,9 +7,10 @@ import pytest
 from kit.authority import TSA, VALIDITY, Subject, authority, generate
 from kit.tokens import DOCUMENT, Recipe, ess_v1, ess_v2, ess_v2_with_null, hashed, tst_info
 
-from appliance.asn1 import cms, der, oids, sm2
+from appliance.asn1 import der, oids, sm2
 from appliance.asn1.algorithm import algorithm_identifier
 from appliance.asn1.names import encode_name
+from appliance.asn1.signed import cms
 from appliance.asn1.tsp import message_imprint
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.api import DEFAULT_ID, KeyAlgorithm

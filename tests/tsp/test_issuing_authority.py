@@ -15,7 +15,7 @@ from kit.stamping import (
 )
 
 from appliance.asn1 import der, oids
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import decode_response, decode_tst_info
 from appliance.quantities import Accuracy, Provenance, Utc
 from appliance.timing.trusted import Leap, NoTime

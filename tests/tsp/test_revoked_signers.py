@@ -4,8 +4,8 @@ from kit.authority import TSA, authority, generate
 from kit.crls import List, after_stamping, revoked
 from kit.tokens import DOCUMENT, Recipe
 
-from appliance.asn1.crl import CrlReason, decode_crl
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.status.crl import CrlReason, decode_crl
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.pki.issuing import CertificateTemplate

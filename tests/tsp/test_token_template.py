@@ -19,7 +19,7 @@ from pyasn1.type import univ, useful
 from pyasn1_modules import rfc3161, rfc5035, rfc5652
 
 from appliance.asn1 import der, oids
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import decode_request, decode_response, decode_tst_info, encode_tst_info
 from appliance.errors import Malformed
 from appliance.quantities import Accuracy, Utc

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 from kit.authority import STAMPED_AT, TSA, VALIDITY, authority, generate
 from kit.tokens import DOCUMENT, NONCE, POLICY, Recipe, ess_v1, ess_v2, hashed, tst_info
 
-from appliance.asn1 import cms, der, oids
+from appliance.asn1 import der, oids
 from appliance.asn1.algorithm import algorithm_identifier
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.signed import cms
 from appliance.asn1.tsp import PKIFailureInfo, encode_rejection
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from appliance.asn1 import oids
 from appliance.errors import Malformed, Refused, Unavailable
-from appliance.wire import documents
-from appliance.wire.documents import Budget, DocumentSink
+from appliance.wire.http import documents
+from appliance.wire.http.documents import Budget, DocumentSink
 
 BUDGET = 1 << 24
 

@@ -4,8 +4,8 @@ from kit.http import TcpTransport
 from kit.tcp import LIMITS, Client, World
 
 from appliance.wire.connections import LINGER_S
-from appliance.wire.tsp_frames import Flag, encode_message
-from appliance.wire.tsp_tcp import TcpLimits
+from appliance.wire.tsp.frames import Flag, encode_message
+from appliance.wire.tsp.tcp import TcpLimits
 
 
 def test_a_client_that_sends_no_more_gets_every_answer_in_order_before_the_end() -> None:

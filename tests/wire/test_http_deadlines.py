@@ -5,7 +5,7 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.testing import MemoryReactorClock
 
-from appliance.wire.http import HttpConnection, Limits
+from appliance.wire.http.site import HttpConnection, Limits
 
 LIMITS = Limits()
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kit.http import Desk, World, post
 
-from appliance.wire.http_head import Head, Refusal, read_head
+from appliance.wire.http.head import Head, Refusal, read_head
 
 _names = st.from_regex(rb"x-[a-z0-9-]{1,20}", fullmatch=True)
 _values = st.from_regex(rb"[!-~]([ -~]{0,30}[!-~])?", fullmatch=True)

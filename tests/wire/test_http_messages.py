@@ -7,7 +7,7 @@ from kit.http import DATE, PLAIN, Answer, Desk, World, post, read_answers
 from kit.logs import logged
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 
-from appliance.wire.http import Request, Response, problem
+from appliance.wire.http.site import Request, Response, problem
 
 OPEN = {"date": DATE, "content-type": PLAIN}
 

@@ -14,10 +14,10 @@ from kit.ocsp import LATER, NOW, Answer
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
-from appliance.asn1.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.ocsp import MAX_REQUEST_OCTETS, ResponseStatus, decode_response
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.errors import Malformed
-from appliance.wire.http import Site
+from appliance.wire.http.site import Site
 from appliance.wire.ocsp_http import decode_path, ocsp_routes
 
 ANSWER = Answer().der()

@@ -8,7 +8,7 @@ from kit.http import Client
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
-from appliance.wire.http import Site
+from appliance.wire.http.site import Site
 from appliance.wire.published import published_routes
 
 MODIFIED_S = 1_700_000_000

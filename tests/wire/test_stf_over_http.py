@@ -18,8 +18,8 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.services.verifying import TrustedRoots
 from appliance.tsp import stf
-from appliance.wire.http import HttpConnection, Site
-from appliance.wire.stf_http import stf_routes
+from appliance.wire.http.site import HttpConnection, Site
+from appliance.wire.tsp.stf import stf_routes
 
 MADE = authority(KeyAlgorithm.SM2)
 IMPRINT = hashed(oids.SM3, DOCUMENT)

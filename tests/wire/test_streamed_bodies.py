@@ -4,7 +4,7 @@ from kit.http import PLAIN, WALL_S, Client, post
 from twisted.internet.address import IPv4Address
 from twisted.internet.task import Clock
 
-from appliance.wire.http import HttpConnection, Limits, Request, Response, Route, Site
+from appliance.wire.http.site import HttpConnection, Limits, Request, Response, Route, Site
 
 LIMIT = 1 << 20
 

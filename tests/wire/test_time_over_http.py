@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 
 from appliance.quantities import Provenance
 from appliance.timing.trusted import ClockState, Leap, NoTime, TrustedTime
-from appliance.wire.http import HttpConnection, Site
+from appliance.wire.http.site import HttpConnection, Site
 from appliance.wire.time_http import time_routes
 
 TIME = TrustedTime(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.errors import Malformed
-from appliance.wire.tsp_frames import (
+from appliance.wire.tsp.frames import (
     VALUE_LIMIT,
     Flag,
     MessageReader,

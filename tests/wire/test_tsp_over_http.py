@@ -13,9 +13,9 @@ from appliance.errors import Malformed, Unavailable
 from appliance.services.messages import PROTOCOL_VERSION, Hello, ProfileOffer, StampBatch
 from appliance.services.messages import StampReplies as Replies
 from appliance.services.timestamping import StampDesk
-from appliance.wire.http import HttpConnection, Site
-from appliance.wire.tsp_client import post_query
-from appliance.wire.tsp_http import timestamp_routes
+from appliance.wire.http.site import HttpConnection, Site
+from appliance.wire.tsp.client import post_query
+from appliance.wire.tsp.http import timestamp_routes
 
 QUERY = "Content-Type: application/timestamp-query"
 GUARD_S = 20.0

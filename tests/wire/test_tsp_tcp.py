@@ -10,8 +10,8 @@ from kit.tcp import LIMITS, World
 from appliance.asn1.tsp import PKIFailureInfo, PKIStatus, decode_response
 from appliance.services.messages import PollReply, PollState
 from appliance.services.timestamping import REQUEST_LIMIT
-from appliance.wire.tsp_frames import VALUE_LIMIT, Flag, decode_poll, encode_message
-from appliance.wire.tsp_tcp import CHECK_AFTER_S, TcpLimits
+from appliance.wire.tsp.frames import VALUE_LIMIT, Flag, decode_poll, encode_message
+from appliance.wire.tsp.tcp import CHECK_AFTER_S, TcpLimits
 
 CLIENT = b"\xc0\x00\x02\x01\x9c\x40"
 

@@ -17,8 +17,8 @@ from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.quantities import Utc
 from appliance.services.verifying import TrustedRoots, Verifier
-from appliance.wire.http import HttpConnection, Site
-from appliance.wire.verify_http import verify_routes
+from appliance.wire.http.site import HttpConnection, Site
+from appliance.wire.tsp.verification import verify_routes
 
 MADE = authority(KeyAlgorithm.P256)
 TOKEN = base64.b64encode(Recipe(signer=MADE.tsa).token()).decode()

@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 import attrs
 
-from appliance.asn1.crl import CrlReason, decode_crl
 from appliance.asn1.names import encode_name
+from appliance.asn1.status.crl import CrlReason, decode_crl
 from appliance.crypto import classical
 from appliance.crypto.api import DigestKey, KeyAlgorithm
 from appliance.crypto.engine import choose_engine

@@ -13,9 +13,9 @@ from pathlib import Path
 from appliance.crypto.engine import choose_engine
 from appliance.services.stamp_ledger import Kind
 from appliance.services.unlocking import host_utc
-from appliance.store.chain import Entry, Hash
-from appliance.store.heads import SignHead
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.chain import Entry, Hash
+from appliance.store.ledger.heads import SignHead
+from appliance.store.ledger.ledger import Ledger
 from benches.figures import Report, note, percentile
 from benches.references import machine
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from appliance.asn1.names import encode_name
-from appliance.asn1.ocsp import GOOD
+from appliance.asn1.status.ocsp import GOOD
 from appliance.asn1.x509 import Certificate, Validity, decode_certificate
 from appliance.crypto import classical
 from appliance.crypto.api import KeyAlgorithm, SigningKey

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from appliance.asn1 import der
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import (
     PKIFailureInfo,
     PKIStatus,

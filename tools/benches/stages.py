@@ -21,7 +21,7 @@ from appliance.services.messages import StampAsk, StampBatch, StampQuestion, Sta
 from appliance.services.stamp_ledger import StampLedger
 from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
 from appliance.settings import Settings
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.ledger import Ledger
 from appliance.timing.trusted import ClockState, Leap, TrustedTime
 from appliance.tsp.authority import Ask, Authority, Prepared
 from appliance.tsp.gate import TimeRules

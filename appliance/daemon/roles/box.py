@@ -13,8 +13,6 @@ from twisted.logger import Logger
 
 from appliance.asn1 import oids
 from appliance.asn1.tsp import PKIStatus, decode_response, encode_request
-from appliance.daemon.banner import render_banner
-from appliance.daemon.claim import Claim
 from appliance.daemon.listeners import (
     SOCKET_MODE,
     Listener,
@@ -23,13 +21,15 @@ from appliance.daemon.listeners import (
     bind_unix,
 )
 from appliance.daemon.roles.setting import Setting
-from appliance.daemon.supervisor import Role, Supervisor
+from appliance.daemon.supervision.banner import render_banner
+from appliance.daemon.supervision.claim import Claim
+from appliance.daemon.supervision.supervisor import Role, Supervisor
 from appliance.errors import ApplianceError
 from appliance.services.messages import Facts, StatusAsk
 from appliance.services.publishing import ROOTS
 from appliance.store.files import write_durably
 from appliance.wire.ipc import ask
-from appliance.wire.tsp_client import post_query
+from appliance.wire.tsp.client import post_query
 
 KILL_AFTER_S = 8.0
 _INTERNAL = {

@@ -30,7 +30,7 @@ from appliance.services.unlocking import Unlocked, host_utc
 from appliance.settings import Settings
 from appliance.store.issued import IssuedIndex
 from appliance.store.keyfiles import KeyFolder
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.ledger import Ledger
 from appliance.timing.trusted import MAY_ISSUE, NoTime, TrustedTime
 from appliance.tsp.serial import START_RANDOM_OCTETS
 from appliance.wire.ipc import FrameProtocol, FrameServer

@@ -11,10 +11,10 @@ from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
-from appliance.daemon.errands import Errands
 from appliance.daemon.line import keep_line
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
+from appliance.daemon.time.errands import Errands
 from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.services.certifying.ocsp_counter import OcspCounter
 from appliance.services.certifying.status_messages import OcspAnswer, OcspReply
@@ -31,17 +31,17 @@ from appliance.services.reactor import ListeningPort
 from appliance.services.timestamping import StampDesk
 from appliance.services.verifying import TrustedRoots, Verifier
 from appliance.settings import Settings
-from appliance.wire.http import Limits, Route, Site
+from appliance.wire.http.site import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.ntp_udp import NtpResponder
 from appliance.wire.ocsp_http import ocsp_routes
 from appliance.wire.published import published_routes
 from appliance.wire.rates import RateTable
-from appliance.wire.stf_http import stf_routes
 from appliance.wire.time_http import time_routes
-from appliance.wire.tsp_http import timestamp_routes
-from appliance.wire.tsp_tcp import TcpLimits, TspTcpFactory
-from appliance.wire.verify_http import verify_routes
+from appliance.wire.tsp.http import timestamp_routes
+from appliance.wire.tsp.stf import stf_routes
+from appliance.wire.tsp.tcp import TcpLimits, TspTcpFactory
+from appliance.wire.tsp.verification import verify_routes
 
 DRAIN_S = 5.0
 NTP_BURST_S = 4

@@ -37,13 +37,13 @@ from appliance.services.registration.renewing import RenewalDesk
 from appliance.services.registration.requests import RequestDesk
 from appliance.services.registration.signer_desk import SignerDesk
 from appliance.services.registration.tls_identity import AUTHORITY, TlsFiles, TlsKeeper
-from appliance.store.chain import sm3_hash
 from appliance.store.files import write_durably
+from appliance.store.ledger.chain import sm3_hash
 from appliance.store.registry import idempotency
 from appliance.store.registry.backup import back_up_sqlite
 from appliance.store.registry.database import Registry, open_database, open_registry
 from appliance.store.registry.migrations.upgrading import migrate
-from appliance.wire.http import Limits, Site
+from appliance.wire.http.site import Limits, Site
 from appliance.wire.ipc import FrameProtocol, FrameServer
 from appliance.wire.rest.dispatch import Dispatcher
 from appliance.wire.rest.table import Caller, Table

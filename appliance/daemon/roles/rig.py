@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from appliance.daemon.rack import open_rig
 from appliance.daemon.roles.setting import Setting
+from appliance.daemon.time.rack import open_rig
 
 
 class RigRole:

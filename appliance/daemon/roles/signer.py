@@ -40,7 +40,7 @@ from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start
 from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.ledger import Ledger
 from appliance.timing.trusted import NoTime
 from appliance.tsp.authority import Authority
 from appliance.tsp.gate import TimeRules

@@ -10,12 +10,12 @@ from typing import Protocol
 from msgspec.msgpack import Decoder
 from twisted.logger import Logger
 
-from appliance.daemon.clock_choices import ensemble_config
-from appliance.daemon.errands import outside_sources
-from appliance.daemon.outlets import Outlets, open_outlets
 from appliance.daemon.places import read_boot_id
-from appliance.daemon.rack import Rack, open_rack, simulated_devices
 from appliance.daemon.roles.setting import Setting, close_ports
+from appliance.daemon.time.clock_choices import ensemble_config
+from appliance.daemon.time.errands import outside_sources
+from appliance.daemon.time.outlets import Outlets, open_outlets
+from appliance.daemon.time.rack import Rack, open_rack, simulated_devices
 from appliance.errors import Conflict, Malformed
 from appliance.quantities import NS_PER_US
 from appliance.services.clock.device_log import DeviceLog

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import Certificate
 from appliance.errors import Malformed, Refused
 from appliance.pki.cmp import writing

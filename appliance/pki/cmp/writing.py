@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 
 from appliance.asn1 import der
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import Certificate
 from appliance.pki.cmp.protection import SharedSecret
 from appliance.quantities import Utc

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import Extension, KeyUsage
-from appliance.asn1.ocsp import (
+from appliance.asn1.extension.extensions import Extension, KeyUsage
+from appliance.asn1.status.ocsp import (
     CertId,
     CertStatus,
     CertStatusKind,
@@ -17,7 +17,7 @@ from appliance.asn1.ocsp import (
     SingleResponse,
     decode_request,
 )
-from appliance.asn1.ocsp_writing import encode_error, encode_response, encode_response_data
+from appliance.asn1.status.ocsp_writing import encode_error, encode_response, encode_response_data
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import ApplianceError, Fault, Malformed, NotFound, Refused, Unavailable

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from appliance.asn1 import oids
-from appliance.asn1.ocsp import CertId
-from appliance.asn1.ocsp_writing import encode_request, make_cert_id
+from appliance.asn1.status.ocsp import CertId
+from appliance.asn1.status.ocsp_writing import encode_request, make_cert_id
 from appliance.asn1.x509 import Certificate
 from appliance.errors import Refused
 

@@ -5,9 +5,10 @@ No user template can ask for it; the signer makes one for each of its authoritie
 
 from __future__ import annotations
 
-from appliance.asn1 import der, extensions, oids
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.ocsp_writing import ocsp_nocheck
+from appliance.asn1 import der, oids
+from appliance.asn1.extension import extensions
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.status.ocsp_writing import ocsp_nocheck
 from appliance.asn1.x509 import Validity, assemble, encode_tbs
 from appliance.errors import Refused
 from appliance.pki.issuing import IssuerIdentity, Sign, key_identifier

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.ocsp import (
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.status.ocsp import (
     BasicResponse,
     CertStatus,
     CertStatusKind,

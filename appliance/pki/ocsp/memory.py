@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 import attrs
 
-from appliance.asn1.ocsp import OcspRequest
+from appliance.asn1.status.ocsp import OcspRequest
 from appliance.quantities import Utc
 
 

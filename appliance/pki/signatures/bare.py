@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from appliance.asn1.signed_data import are_signed_attributes
+from appliance.asn1.signed.signed_data import are_signed_attributes
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import DEFAULT_ID, Sm2Engine
 from appliance.errors import Malformed

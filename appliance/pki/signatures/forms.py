@@ -10,7 +10,7 @@ import enum
 
 from appliance.asn1 import der, oids
 from appliance.asn1.keys import PublicKeyInfo
-from appliance.asn1.signed_data import is_signed_data
+from appliance.asn1.signed.signed_data import is_signed_data
 from appliance.errors import Malformed
 
 _BLOB_FIELD = 64

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.cms import attribute, issuer_and_serial_number, signing_certificate_v2
-from appliance.asn1.signed_data import encode_signed_data, signed_attributes, signer_info
+from appliance.asn1.signed.cms import attribute, issuer_and_serial_number, signing_certificate_v2
+from appliance.asn1.signed.signed_data import encode_signed_data, signed_attributes, signer_info
 from appliance.asn1.x509 import Certificate, write_time
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Fault

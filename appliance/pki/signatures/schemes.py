@@ -9,7 +9,7 @@ import attrs
 from appliance.asn1 import der, oids, sm2
 from appliance.asn1.algorithm import AlgorithmIdentifier
 from appliance.asn1.keys import PublicKeyInfo
-from appliance.asn1.pss import decode_pss_parameters
+from appliance.asn1.signed.pss import decode_pss_parameters
 from appliance.crypto.api import DEFAULT_ID, Sm2Engine
 from appliance.crypto.pss import verify_pss
 from appliance.crypto.verifier import SM2_SIGNATURE_OIDS, Verification, verify_signature

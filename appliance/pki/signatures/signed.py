@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from appliance.asn1 import der, ess, oids
-from appliance.asn1.cms import Signer
+from appliance.asn1 import der, oids
 from appliance.asn1.names import read_name
-from appliance.asn1.signed_data import SignedData, are_signed_attributes, decode_signed_data
+from appliance.asn1.signed import ess
+from appliance.asn1.signed.cms import Signer
+from appliance.asn1.signed.signed_data import SignedData, are_signed_attributes, decode_signed_data
 from appliance.asn1.x509 import Certificate, decode_certificate, read_time
 from appliance.crypto.api import DEFAULT_ID, Sm2Engine
 from appliance.errors import Malformed

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from appliance.asn1 import oids
-from appliance.asn1.general_names import (
+from appliance.asn1.extension.general_names import (
     GeneralName,
     NameConstraints,
     NameKind,

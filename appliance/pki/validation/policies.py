@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.policies import (
+from appliance.asn1.extension.policies import (
     PolicyConstraints,
     decode_certificate_policies,
     decode_inhibit_any_policy,

@@ -12,8 +12,8 @@ from ipaddress import ip_address
 import attrs
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.general_names import NameKind
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.extension.general_names import NameKind
 from appliance.asn1.x509 import Certificate
 from appliance.pki.validation.constraints import alternative_names, email_attributes, is_address
 from appliance.pki.validation.verdict import Code, Fault

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from appliance.asn1.crl import CertificateList
-from appliance.asn1.ocsp import OcspResponse
+from appliance.asn1.status.crl import CertificateList
+from appliance.asn1.status.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate
 from appliance.pki.validation.purposes import Purpose
 from appliance.quantities import Utc

@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from appliance.asn1.crl import RevokedCertificate
-from appliance.asn1.ocsp import OcspResponse
+from appliance.asn1.status.crl import RevokedCertificate
+from appliance.asn1.status.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate
 from appliance.errors import Malformed
 from appliance.pki.ocsp.judging import OcspCode, judge_response

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import KeyUsage
-from appliance.asn1.policies import (
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.extension.policies import (
     decode_certificate_policies,
     decode_inhibit_any_policy,
     decode_policy_constraints,

@@ -13,13 +13,13 @@ from twisted.logger import Logger
 
 from appliance.asn1.x509 import Validity, assemble, decode_certificate
 from appliance.errors import ApplianceError, Conflict, Malformed, NotFound, Refused
-from appliance.pki.bounds import check_certificate
 from appliance.pki.issuing import Addresses, IssuerIdentity, key_identifier, seal, tbs_from
 from appliance.pki.path import Verify
 from appliance.pki.requests import open_request
 from appliance.pki.signing import SIGNATURE_ALGORITHMS
 from appliance.pki.states import CertificateState
-from appliance.pki.templates import Template
+from appliance.pki.templates.bounds import check_certificate
+from appliance.pki.templates.template import Template
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S, Utc
 from appliance.services.certifying.journal import IssuedRow, Journal, serial_octets, sm3
 from appliance.services.certifying.messages import IssueAsk, IssueRefusal

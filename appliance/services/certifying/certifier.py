@@ -12,10 +12,10 @@ import attrs
 from appliance.asn1 import pem
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import ApplianceError, Malformed, NotFound, Refused, Unavailable
-from appliance.pki.bounds import check_template
 from appliance.pki.path import Verify
 from appliance.pki.signatures.making import Signatory, sign_data
-from appliance.pki.templates import TEMPLATES, Template, decode_template, encode_template
+from appliance.pki.templates.bounds import check_template
+from appliance.pki.templates.template import TEMPLATES, Template, decode_template, encode_template
 from appliance.quantities import Utc
 from appliance.services.certifying import own as own_keys
 from appliance.services.certifying.authority import Issuance, Issuer, Rules

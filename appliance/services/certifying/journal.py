@@ -14,9 +14,9 @@ import msgspec
 
 from appliance.errors import Fault
 from appliance.pki.states import CertificateState
-from appliance.store.chain import GENESIS, Entry, Row
 from appliance.store.issued import Change, IssuedCertificate, IssuedIndex, SignedList
-from appliance.store.ledger import Ledger
+from appliance.store.ledger.chain import GENESIS, Entry, Row
+from appliance.store.ledger.ledger import Ledger
 
 _ROWS_PER_COMMIT = 1000
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import attrs
 
-from appliance.asn1.ocsp import MAX_REQUEST_OCTETS, ResponseStatus
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.ocsp import MAX_REQUEST_OCTETS, ResponseStatus
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.services.certifying.status_messages import OcspAsk, OcspReply
 from appliance.services.reactor import Clock, DelayedCall
 

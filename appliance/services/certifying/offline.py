@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 
 from appliance.asn1 import der, oids, pem
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1.extension.extensions import KeyUsage
 from appliance.asn1.x509 import Certificate, Validity
 from appliance.crypto import classical, sealing
 from appliance.crypto.api import KeyAlgorithm, SigningKey, Sm2Engine

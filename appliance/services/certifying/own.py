@@ -17,7 +17,7 @@ from appliance.crypto.api import SigningKey
 from appliance.errors import NotFound
 from appliance.pki.issuing import Addresses, issue_from, spki_of
 from appliance.pki.ocsp.certifying import issue_responder
-from appliance.pki.templates import DEVICE
+from appliance.pki.templates.template import DEVICE
 from appliance.quantities import SECONDS_PER_DAY, Utc
 from appliance.services.certifying.authority import Issuer
 from appliance.services.certifying.journal import IssuedRow, Journal, serial_octets, sm3

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from appliance.asn1.ocsp import MAX_REQUEST_OCTETS, MAX_RESPONSE_OCTETS
+from appliance.asn1.status.ocsp import MAX_REQUEST_OCTETS, MAX_RESPONSE_OCTETS
 from appliance.services.messages import Frame, Hello, Number
 
 

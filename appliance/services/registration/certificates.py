@@ -8,7 +8,7 @@ from types import MappingProxyType
 import attrs
 from sqlalchemy import Connection
 
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.pki.states import CERTIFICATE, CertificateEvent, CertificateState
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S
 from appliance.services.registration.office import Office

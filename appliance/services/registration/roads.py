@@ -9,9 +9,9 @@ from typing import Protocol
 
 import attrs
 
-from appliance.asn1.crl import CrlReason
 from appliance.asn1.pkcs10 import decode_request
-from appliance.asn1.signed_data import decode_signed_data
+from appliance.asn1.signed.signed_data import decode_signed_data
+from appliance.asn1.status.crl import CrlReason
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.errors import Malformed, Refused, Unavailable
 from appliance.pki.cmp.protection import SharedSecret

@@ -15,8 +15,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from appliance.asn1 import pem
-from appliance.asn1.crl import MAX_OCTETS, CertificateList, decode_crl
-from appliance.asn1.ocsp import OcspResponse
+from appliance.asn1.status.crl import MAX_OCTETS, CertificateList, decode_crl
+from appliance.asn1.status.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.errors import Malformed
 from appliance.pki.names import same_name

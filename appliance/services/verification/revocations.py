@@ -11,10 +11,10 @@ import attrs
 from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from appliance.asn1.access import crl_urls, ocsp_urls
-from appliance.asn1.crl import CertificateList, decode_crl
-from appliance.asn1.extensions import Extensions
-from appliance.asn1.ocsp import OcspResponse
+from appliance.asn1.extension.access import crl_urls, ocsp_urls
+from appliance.asn1.extension.extensions import Extensions
+from appliance.asn1.status.crl import CertificateList, decode_crl
+from appliance.asn1.status.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate
 from appliance.errors import ApplianceError, Refused
 from appliance.pki.ocsp.asking import make_request

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 import attrs
 
 from appliance.asn1 import oids, pem
-from appliance.asn1.crl import CertificateList, decode_crl
-from appliance.asn1.ocsp import OcspResponse
+from appliance.asn1.status.crl import CertificateList, decode_crl
+from appliance.asn1.status.ocsp import OcspResponse
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.api import DEFAULT_ID, Sm2Engine
 from appliance.errors import Malformed, Refused, Unavailable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from appliance.asn1 import der, oids, sm2
-from appliance.asn1.cms import Signer
+from appliance.asn1.signed.cms import Signer
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import Sm2Engine
 from appliance.crypto.verifier import Verification, verify_signature

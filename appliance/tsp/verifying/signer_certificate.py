@@ -9,9 +9,10 @@ import functools
 import hashlib
 from collections.abc import Sequence
 
-from appliance.asn1 import ess, oids
-from appliance.asn1.cms import Signer
-from appliance.asn1.extensions import KeyUsage
+from appliance.asn1 import oids
+from appliance.asn1.extension.extensions import KeyUsage
+from appliance.asn1.signed import ess
+from appliance.asn1.signed.cms import Signer
 from appliance.asn1.x509 import Certificate
 from appliance.quantities import Utc
 from appliance.tsp.hashes import digest

@@ -15,9 +15,9 @@ import attrs
 import msgspec
 
 from appliance.asn1 import der, oids
-from appliance.asn1.cms import MAX_CERTIFICATES, SignedToken, Signer, decode_token
-from appliance.asn1.crl import CertificateList
-from appliance.asn1.extensions import read_extensions
+from appliance.asn1.extension.extensions import read_extensions
+from appliance.asn1.signed.cms import MAX_CERTIFICATES, SignedToken, Signer, decode_token
+from appliance.asn1.status.crl import CertificateList
 from appliance.asn1.tsp import PKIFailureInfo, TSTInfo, decode_response, decode_tst_info
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import Sm2Engine

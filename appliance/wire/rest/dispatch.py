@@ -16,9 +16,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from appliance.errors import ApplianceError
-from appliance.store.chain import sm3_hash
-from appliance.wire.http import Request, Response, Route
-from appliance.wire.http_call import Routed
+from appliance.store.ledger.chain import sm3_hash
+from appliance.wire.http.call import Routed
+from appliance.wire.http.site import Request, Response, Route
 from appliance.wire.rest.problems import fault, problem, problem_of
 from appliance.wire.rest.reading import (
     JSON,

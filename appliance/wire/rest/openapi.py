@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from appliance.wire.http_values import CODES, PROBLEM
+from appliance.wire.http.values import CODES, PROBLEM
 from appliance.wire.rest.problems import Problem
 from appliance.wire.rest.reading import media_types
 from appliance.wire.rest.table import Kind, Octets, Operation, Table

@@ -16,7 +16,7 @@ from appliance.errors import (
     Unauthenticated,
     Unavailable,
 )
-from appliance.wire.http_values import CODES, PROBLEM, Response
+from appliance.wire.http.values import CODES, PROBLEM, Response
 
 _STATUSES: tuple[tuple[type[ApplianceError], int], ...] = (
     (Malformed, 400),

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from appliance.errors import Malformed
-from appliance.wire.http import Request
+from appliance.wire.http.site import Request
 from appliance.wire.rest.table import Kind, Octets, Operation
 
 JSON = "application/json"

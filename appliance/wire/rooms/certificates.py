@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.pki.states import CertificateState
 from appliance.services.registration.accounts import Role
 from appliance.services.registration.certificates import CertificateDesk

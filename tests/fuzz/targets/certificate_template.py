@@ -5,9 +5,9 @@ from kit.authority import authority, signing
 from appliance.asn1.x509 import Validity, decode_certificate
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed, Refused
-from appliance.pki.bounds import check_certificate, check_template
 from appliance.pki.issuing import Addresses, issue_from
-from appliance.pki.templates import decode_template, encode_template
+from appliance.pki.templates.bounds import check_certificate, check_template
+from appliance.pki.templates.template import decode_template, encode_template
 from appliance.quantities import US_PER_S, Utc
 
 FIELDS = {

@@ -9,7 +9,7 @@ from kit.http import WALL_S
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from appliance.wire.http import Request, Response, Route, Site
+from appliance.wire.http.site import Request, Response, Route, Site
 
 BODY_LIMIT = 100
 MAX_OCTETS = 3000

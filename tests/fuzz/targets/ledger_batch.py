@@ -1,8 +1,8 @@
 """Batches of the ledger: one encoding each, and entries that can be chained and packed again."""
 
 from appliance.errors import Conflict, Malformed
-from appliance.store.batches import decode_entries, encode_entries, make_batches
-from appliance.store.chain import GENESIS
+from appliance.store.ledger.batches import decode_entries, encode_entries, make_batches
+from appliance.store.ledger.chain import GENESIS
 
 
 def one_input(data: bytes) -> None:

@@ -1,7 +1,7 @@
 """Signed heads of the ledger: what is read can be written, and what was signed can be told."""
 
 from appliance.errors import Malformed
-from appliance.store.heads import decode_head, encode_head, head_message
+from appliance.store.ledger.heads import decode_head, encode_head, head_message
 
 
 def one_input(data: bytes) -> None:

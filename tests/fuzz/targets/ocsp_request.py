@@ -5,8 +5,14 @@ import functools
 from kit.authority import authority
 from kit.ocsp import LATER, NOW, as_responder, responder
 
-from appliance.asn1.ocsp import GOOD, OcspRequest, ResponseStatus, decode_request, decode_response
-from appliance.asn1.ocsp_writing import encode_request
+from appliance.asn1.status.ocsp import (
+    GOOD,
+    OcspRequest,
+    ResponseStatus,
+    decode_request,
+    decode_response,
+)
+from appliance.asn1.status.ocsp_writing import encode_request
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed
 from appliance.pki.ocsp.answering import OcspDesk, Served, answer

@@ -4,8 +4,8 @@ from kit.fuzzing import Portions
 from kit.ocsp import NOW
 
 from appliance.asn1 import der
-from appliance.asn1.ocsp import OcspResponse, decode_response
-from appliance.asn1.ocsp_writing import encode_error, encode_response
+from appliance.asn1.status.ocsp import OcspResponse, decode_response
+from appliance.asn1.status.ocsp_writing import encode_error, encode_response
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.verifier import Verification
 from appliance.errors import Malformed

@@ -2,8 +2,8 @@
 
 import contextlib
 
-from appliance.asn1 import general_names, policies
-from appliance.asn1.general_names import NameConstraints, NameKind
+from appliance.asn1.extension import general_names, policies
+from appliance.asn1.extension.general_names import NameConstraints, NameKind
 from appliance.errors import Malformed
 from appliance.pki.validation.constraints import is_allowed
 

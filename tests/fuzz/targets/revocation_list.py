@@ -6,7 +6,7 @@ import functools
 from kit.authority import STAMPED_AT, authority
 
 from appliance.asn1 import der
-from appliance.asn1.crl import decode_crl, distribution_point_names
+from appliance.asn1.status.crl import decode_crl, distribution_point_names
 from appliance.asn1.x509 import assemble
 from appliance.crypto.api import KeyAlgorithm
 from appliance.crypto.verifier import Verification

@@ -6,8 +6,9 @@ import msgspec
 from kit.authority import authority
 from kit.signatures import DOCUMENT
 
-from appliance.asn1 import ber, der
-from appliance.asn1.signed_data import decode_signed_data, is_signed_data
+from appliance.asn1 import der
+from appliance.asn1.signed import ber
+from appliance.asn1.signed.signed_data import decode_signed_data, is_signed_data
 from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm, Sm2Engine
 from appliance.crypto.native_engine import NativeEngine

@@ -7,7 +7,7 @@ from kit.clock import GOOD, NOON, UTC_OFFSET_S
 from kit.fuzzing import Portions
 from kit.stamping import PROFILES, make_authority, signature_for, templates
 
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import PKIStatus, decode_request, decode_response, decode_tst_info
 from appliance.quantities import NS_PER_US, Provenance
 from appliance.timing.trusted import MAY_ISSUE, ClockState, Leap, NoTime, TrustedTime

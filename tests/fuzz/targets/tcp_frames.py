@@ -17,8 +17,8 @@ from appliance.services.messages import (
     StampReplies,
 )
 from appliance.services.timestamping import StampDesk
-from appliance.wire.tsp_frames import Flag, MessageReader, decode_poll
-from appliance.wire.tsp_tcp import TspTcpFactory
+from appliance.wire.tsp.frames import Flag, MessageReader, decode_poll
+from appliance.wire.tsp.tcp import TspTcpFactory
 
 HELLO = Hello(1, (ProfileOffer("sm2", "sm2"),))
 ANSWER = b"the answer"

@@ -9,7 +9,7 @@ from kit.fuzzing import FUZZ, seeds
 from kit.tokens import DOCUMENT
 
 from appliance.asn1 import pem
-from appliance.asn1.cms import decode_token
+from appliance.asn1.signed.cms import decode_token
 from appliance.asn1.tsp import (
     TSTInfo,
     decode_response,

@@ -14,8 +14,8 @@ from appliance.crypto.native_engine import NativeEngine
 from appliance.errors import Malformed
 from appliance.quantities import Utc
 from appliance.services.verifying import Question, TrustedRoots, Verifier
-from appliance.wire.http import Site
-from appliance.wire.verify_http import verify_routes
+from appliance.wire.http.site import Site
+from appliance.wire.tsp.verification import verify_routes
 
 STATUSES = {200, 400}
 NOW = Utc(1_800_000_000_000_000)

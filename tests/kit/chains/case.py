@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from appliance.asn1.crl import decode_crl
+from appliance.asn1.status.crl import decode_crl
 from appliance.asn1.x509 import decode_certificate
 from appliance.crypto.native_engine import NativeEngine
 from appliance.crypto.verifier import verify_signature

@@ -20,7 +20,7 @@ from kit.ledgers import verify_head
 from appliance.errors import Unavailable
 from appliance.services.certifying.journal import IssuedRow, Kind, _apply, read_row
 from appliance.store.issued import IssuedIndex
-from appliance.store.ledger_check import check_ledger
+from appliance.store.ledger.check import check_ledger
 
 TABLES = ("applied", "certificates", "templates", "custodians", "chains", "lists")
 

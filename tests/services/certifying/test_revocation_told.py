@@ -20,7 +20,7 @@ from kit.certifying import (
     verify,
 )
 
-from appliance.asn1.crl import decode_crl
+from appliance.asn1.status.crl import decode_crl
 from appliance.asn1.x509 import Certificate, decode_certificate
 from appliance.crypto.verifier import Verification
 from appliance.errors import Conflict, NotFound, Refused

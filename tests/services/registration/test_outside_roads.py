@@ -7,7 +7,7 @@ from kit import openssl
 from kit.registration import FakeSigner, csr, outcome, town
 
 from appliance.asn1 import pem
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.errors import Malformed, Refused, Unavailable
 from appliance.pki.states import CertificateState, RequestState
 from appliance.services.certifying.messages import IssueAsk

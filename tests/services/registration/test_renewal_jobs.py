@@ -6,7 +6,7 @@ import pytest
 from kit.registration import Killed, csr, outcome, town
 from twisted.internet.defer import succeed
 
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.errors import Conflict, Refused
 from appliance.pki.states import CertificateState, JobEvent, JobState
 from appliance.quantities import SECONDS_PER_DAY, US_PER_S

@@ -13,9 +13,9 @@ from kit.signatures import DOCUMENT, signatory
 from kit.verification import CRL_URL, NOW, OCSP_URL, Network, Room, ocsp_page, person, settled
 
 from appliance.asn1 import oids
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.extensions import extension
-from appliance.asn1.ocsp import GOOD
+from appliance.asn1.extension.extensions import extension
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import GOOD
 from appliance.asn1.x509 import Validity
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import NotFound

@@ -22,9 +22,9 @@ from kit.verification import (
 )
 
 from appliance.asn1 import pem
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.ocsp import GOOD, ResponseStatus
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import GOOD, ResponseStatus
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.crypto.api import KeyAlgorithm
 from appliance.services.verification.fetching import AllowList
 from appliance.services.verification.own import OwnRevocations, PublicShelf

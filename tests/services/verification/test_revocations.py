@@ -7,9 +7,9 @@ from kit.verification import CRL_URL, NOW, OCSP_URL, Network, Room, ocsp_page, p
 from twisted.internet.defer import Deferred
 
 from appliance.asn1 import oids
-from appliance.asn1.extensions import extension
-from appliance.asn1.ocsp import GOOD, ResponseStatus
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.extension.extensions import extension
+from appliance.asn1.status.ocsp import GOOD, ResponseStatus
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.crypto.api import KeyAlgorithm
 from appliance.quantities import Utc
 from appliance.services.verification.revocations import FetchLimits

@@ -21,8 +21,8 @@ from kit.verification import (
 from twisted.internet.defer import Deferred
 
 from appliance.asn1 import oids, pem
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.ocsp import GOOD, CertStatus, CertStatusKind
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import GOOD, CertStatus, CertStatusKind
 from appliance.asn1.x509 import Validity
 from appliance.crypto.api import KeyAlgorithm
 from appliance.errors import Malformed, Refused, Unavailable

@@ -10,7 +10,7 @@ from kit.logs import logged
 from kit.rest import JSON, OCTETS, Cell, Interface, Things, render, token_of
 
 from appliance.services.registration.accounts import Role
-from appliance.wire.http_values import PROBLEM
+from appliance.wire.http.values import PROBLEM
 from appliance.wire.rest.openapi import describe
 from appliance.wire.rest.table import Operation, Table
 

@@ -9,7 +9,7 @@ from kit.rest import Interface, Things
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
 from appliance.services.registration.accounts import Role
-from appliance.wire.http_values import CODES
+from appliance.wire.http.values import CODES
 from appliance.wire.rest.openapi import describe
 from appliance.wire.rest.table import Table
 

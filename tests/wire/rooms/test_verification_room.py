@@ -24,7 +24,7 @@ from appliance.services.registration.accounts import Role
 from appliance.services.verification.operation_shapes import FORM, JSON, RespValue, SignMethod
 from appliance.services.verification.operations import Operations
 from appliance.services.verification.shapes import CertificateAnswer, VerificationAnswer
-from appliance.wire.http_values import PROBLEM
+from appliance.wire.http.values import PROBLEM
 from appliance.wire.rest.openapi import describe
 from appliance.wire.rooms.verification import BODY_OCTETS, VerificationRoom
 

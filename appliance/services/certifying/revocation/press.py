@@ -14,7 +14,7 @@ from typing import BinaryIO, cast
 
 import attrs
 
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.crypto.api import DigestKey
 from appliance.crypto.streaming import MessageSigner
 from appliance.pki.lists import Edition, Entry, write_crl

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from appliance.asn1 import der
-from appliance.asn1.crl import CrlReason
-from appliance.asn1.ocsp import (
+from appliance.asn1.status.crl import CrlReason
+from appliance.asn1.status.ocsp import (
     GOOD,
     UNKNOWN,
     CertId,
@@ -14,7 +14,7 @@ from appliance.asn1.ocsp import (
     CertStatusKind,
     ResponseStatus,
 )
-from appliance.asn1.ocsp_writing import encode_error
+from appliance.asn1.status.ocsp_writing import encode_error
 from appliance.errors import Unavailable
 from appliance.pki.ocsp.answering import Lookup, OcspDesk, Responder, Served
 from appliance.pki.states import CertificateState

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.asn1.crl import CrlReason
+from appliance.asn1.status.crl import CrlReason
 from appliance.errors import NotFound, Refused
 from appliance.pki.states import CERTIFICATE, CertificateEvent, CertificateState
 from appliance.quantities import Utc

@@ -1,0 +1,1 @@
+"""What tells of revocation: certificate lists and OCSP, read strictly and written."""

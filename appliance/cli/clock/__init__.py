@@ -1,0 +1,1 @@
+"""`shiyin time`: the clock in words and in plots."""

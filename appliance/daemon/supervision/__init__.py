@@ -1,0 +1,1 @@
+"""Who starts the roles, watches them and is told how they do; systemd's place in production."""

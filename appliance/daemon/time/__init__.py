@@ -1,0 +1,1 @@
+"""Which setting is which device of time, and who follows the clock."""
