@@ -93,12 +93,23 @@ def test_too_many_files_are_refused():
         list(batches.read_import("many.zip", zipped(files)))
 
 
-def test_an_encrypted_zip_is_refused():
+@pytest.mark.parametrize(("flags", "method"), [(1, 8), (0, 12), (0, 14), (0, 99)])
+def test_what_is_encrypted_or_compressed_otherwise_is_refused(flags, method):
     octets = bytearray(zipped({"a": b"x"}))
-    octets[6] |= 1
-    octets[octets.rfind(b"PK\x01\x02") + 8] |= 1
-    with pytest.raises(Malformed, match="encrypted"):
+    for at in (6, octets.rfind(b"PK\x01\x02") + 8):
+        octets[at] |= flags
+        octets[at + 2] = method
+    with pytest.raises(Malformed, match="encrypted, or compressed"):
         list(batches.read_import("secret.zip", bytes(octets)))
+
+
+def test_a_file_without_a_name_is_read_as_any():
+    octets = bytearray(zipped({"a": b"nonsense"}))
+    directory = octets.rfind(b"PK\x01\x02")
+    octets[directory + 28] = 0  # the length of its name
+    octets[26] = 0
+    with pytest.raises(Malformed, match="cannot be read"):
+        list(batches.read_import("nameless.zip", bytes(octets)))
 
 
 @given(st.binary(max_size=400), st.integers(0, 200), st.binary(max_size=8))
