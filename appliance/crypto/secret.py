@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import mmap
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -18,12 +19,12 @@ _libc.explicit_bzero.restype = None
 _MADV_WIPEONFORK = 18  # linux/mman.h; the mmap module of 3.11 does not name it
 
 
-class Zeroed:
+class Zeroed(ABC):
     """A context manager whose secrets `close` zeroes, at its end at the latest."""
 
+    @abstractmethod
     def close(self) -> None:
         """Zero the secrets; calling twice is harmless."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

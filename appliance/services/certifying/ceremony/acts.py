@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Protocol, cast
 
 import attrs
 import msgspec
@@ -59,18 +60,21 @@ class Bench:
         return self.keys.load(name, usage=usage, mode=self.mode)
 
 
-class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The parent of acts: their fields are the parameters."""
+class Act(Protocol):
+    """What two custodians may agree to."""
 
     def check(self, bench: Bench, now: Utc) -> None:
         """Refuse what cannot be done, before custodians are troubled."""
 
     def perform(self, bench: Bench, now: Utc) -> dict[str, object]:
         """Do it, and tell what came of it."""
-        raise NotImplementedError
 
 
-class MakeAuthority(Act, frozen=True):
+class _Parameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parent of acts: their fields are the parameters."""
+
+
+class MakeAuthority(_Parameters, frozen=True):
     """An issuing authority under a root on this box, which only a demo has."""
 
     algorithm: KeyAlgorithm
@@ -88,11 +92,12 @@ class MakeAuthority(Act, frozen=True):
         return {"name": name}
 
 
-class _Request(Act, frozen=True):
+class _Request(_Parameters, frozen=True, kw_only=True):
     """A key made here, or made before, and the request for its certificate."""
 
     usage: ClassVar[str]
 
+    name: str
     algorithm: KeyAlgorithm
     common_name: _Text
     organization: Annotated[str, Meta(max_length=64)] = ""
@@ -102,32 +107,25 @@ class _Request(Act, frozen=True):
         """Refuse a name that cannot be, and an algorithm that differs from the key's."""
         self._subject()
         try:
-            key = bench.key(self._key_name, self.usage)
+            key = bench.key(self.name, self.usage)
         except NotFound:
             return
-        algorithm = key.algorithm
-        key.close()
-        if algorithm is not self.algorithm:
-            raise Conflict(f"the key {self._key_name} is of {algorithm.value}")
+        with closing(key):
+            if key.algorithm is not self.algorithm:
+                raise Conflict(f"the key {self.name} is of {key.algorithm.value}")
 
     def perform(self, bench: Bench, now: Utc) -> dict[str, object]:  # noqa: ARG002  as above
         """Make the key, if it is not there, and a PKCS#10 request."""
         try:
-            key = bench.key(self._key_name, self.usage)
+            key = bench.key(self.name, self.usage)
         except NotFound:
-            key = bench.keys.create(
-                self._key_name, self.algorithm, usage=self.usage, mode=bench.mode
+            key = bench.keys.create(self.name, self.algorithm, usage=self.usage, mode=bench.mode)
+        with closing(key):
+            spki = spki_of(key.algorithm, key.public)
+            csr = make_request(
+                self._subject(), spki, key.algorithm, lambda octets: key.sign_many([octets])[0]
             )
-        spki = spki_of(key.algorithm, key.public)
-        csr = make_request(
-            self._subject(), spki, key.algorithm, lambda octets: key.sign_many([octets])[0]
-        )
-        key.close()
-        return {"name": self._key_name, "csr": csr}
-
-    @property
-    def _key_name(self) -> str:
-        raise NotImplementedError
+        return {"name": self.name, "csr": csr}
 
     def _subject(self) -> bytes:
         return encode_name(
@@ -143,10 +141,6 @@ class RequestAuthority(_Request, frozen=True, kw_only=True):
     usage = "issuing"
     name: _AuthorityName
 
-    @property
-    def _key_name(self) -> str:
-        return self.name
-
 
 class RequestTsa(_Request, frozen=True, kw_only=True):
     """The key of a time-stamping authority."""
@@ -154,28 +148,24 @@ class RequestTsa(_Request, frozen=True, kw_only=True):
     usage = "tsa"
     name: _TsaName
 
-    @property
-    def _key_name(self) -> str:
-        return self.name
 
-
-class _Import(Act, frozen=True):
+class _Import(_Parameters, frozen=True, kw_only=True):
     """The certificate of a key of this box, and above it all up to a root, in PEM."""
 
     usage: ClassVar[str]
     purpose: ClassVar[Purpose]
 
+    name: str
     chain: _Chain
 
     def check(self, bench: Bench, now: Utc) -> None:
         """Refuse a chain that does not hold, or is for another key or purpose."""
         chain = self._certificates()
-        with_key = bench.key(self._key_name, self.usage)
-        spki = spki_of(with_key.algorithm, with_key.public)
-        with_key.close()
+        with closing(bench.key(self.name, self.usage)) as key:
+            spki = spki_of(key.algorithm, key.public)
         if chain[0].spki != spki:
-            raise Refused(f"the first certificate is not for the key {self._key_name}")
-        self._check_constraints(chain[0])
+            raise Refused(f"the first certificate is not for the key {self.name}")
+        _CONSTRAINTS[self.usage](chain[0])
         verdict = Validator(bench.verify).validate(
             chain[0],
             Material(roots=chain[-1:], intermediates=chain[1:-1]),
@@ -188,16 +178,9 @@ class _Import(Act, frozen=True):
         """Check once more, and write the chain beside the key."""
         self.check(bench, now)
         text = b"".join(pem.write("CERTIFICATE", each.der) for each in self._certificates())
-        write_durably(bench.certificates / f"{self._key_name}.pem", text, mode=0o644)
-        bench.adopt(self._key_name, self.usage)
-        return {"name": self._key_name}
-
-    @property
-    def _key_name(self) -> str:
-        raise NotImplementedError
-
-    def _check_constraints(self, certificate: Certificate) -> None:
-        raise NotImplementedError
+        write_durably(bench.certificates / f"{self.name}.pem", text, mode=0o644)
+        bench.adopt(self.name, self.usage)
+        return {"name": self.name}
 
     def _certificates(self) -> list[Certificate]:
         blocks = pem.read_all(self.chain, "CERTIFICATE", limit=MAX_CHAIN_OCTETS, max_blocks=8)
@@ -207,26 +190,37 @@ class _Import(Act, frozen=True):
         return chain
 
 
+def _check_authority(certificate: Certificate) -> None:
+    found = certificate.extensions
+    constraints = found.basic_constraints
+    if constraints is None or not constraints.ca or constraints.path_len != 0:
+        raise Refused("an issuing authority is a CA of path length 0")
+    if found.key_usage != ROOT.key_usage:
+        raise Refused("an issuing authority has keyCertSign and cRLSign, and nothing else")
+    if found.subject_key_id is None:
+        raise Refused("an issuing authority has a subjectKeyIdentifier")
+
+
+def _check_tsa(certificate: Certificate) -> None:
+    purposes = certificate.extensions.find(oids.EXTENDED_KEY_USAGE)
+    if purposes is None or not purposes.critical:
+        raise Refused("a TSA has a critical extKeyUsage (RFC 3161 2.3)")
+    if certificate.extensions.extended_key_usage != (oids.TIME_STAMPING,):
+        raise Refused("a TSA has timeStamping as its sole purpose (RFC 3161 2.3)")
+
+
+_CONSTRAINTS: Mapping[str, Callable[[Certificate], None]] = {
+    "issuing": _check_authority,
+    "tsa": _check_tsa,
+}
+
+
 class ImportAuthority(_Import, frozen=True, kw_only=True):
     """The certificate of an issuing authority."""
 
     usage = "issuing"
     purpose = Purpose.ANY
     name: _AuthorityName
-
-    @property
-    def _key_name(self) -> str:
-        return self.name
-
-    def _check_constraints(self, certificate: Certificate) -> None:
-        found = certificate.extensions
-        constraints = found.basic_constraints
-        if constraints is None or not constraints.ca or constraints.path_len != 0:
-            raise Refused("an issuing authority is a CA of path length 0")
-        if found.key_usage != ROOT.key_usage:
-            raise Refused("an issuing authority has keyCertSign and cRLSign, and nothing else")
-        if found.subject_key_id is None:
-            raise Refused("an issuing authority has a subjectKeyIdentifier")
 
 
 class ImportTsa(_Import, frozen=True, kw_only=True):
@@ -236,19 +230,8 @@ class ImportTsa(_Import, frozen=True, kw_only=True):
     purpose = Purpose.TIMESTAMPING
     name: _TsaName
 
-    @property
-    def _key_name(self) -> str:
-        return self.name
 
-    def _check_constraints(self, certificate: Certificate) -> None:
-        purposes = certificate.extensions.find(oids.EXTENDED_KEY_USAGE)
-        if purposes is None or not purposes.critical:
-            raise Refused("a TSA has a critical extKeyUsage (RFC 3161 2.3)")
-        if certificate.extensions.extended_key_usage != (oids.TIME_STAMPING,):
-            raise Refused("a TSA has timeStamping as its sole purpose (RFC 3161 2.3)")
-
-
-class AddCustodian(Act, frozen=True):
+class AddCustodian(_Parameters, frozen=True):
     """One more custodian: a name, and a key as SubjectPublicKeyInfo in DER."""
 
     name: _CustodianName
@@ -265,7 +248,7 @@ class AddCustodian(Act, frozen=True):
         return {"custodians": sorted(bench.journal.index.custodians())}
 
 
-class RemoveCustodian(Act, frozen=True):
+class RemoveCustodian(_Parameters, frozen=True):
     """One custodian fewer, who may be one of those that sign."""
 
     name: _CustodianName
@@ -285,7 +268,7 @@ class RemoveCustodian(Act, frozen=True):
         return {"custodians": sorted(bench.journal.index.custodians())}
 
 
-ACTS: Mapping[str, type[Act]] = {
+ACTS: Mapping[str, type[_Parameters]] = {
     "make-authority": MakeAuthority,
     "request-authority": RequestAuthority,
     "import-authority": ImportAuthority,
@@ -311,6 +294,6 @@ def read_act(act: str, parameters: Parameters) -> Act:
     if kind is None:
         raise NotFound(f"there is no act {act}; there are: {', '.join(ACTS)}")
     try:
-        return msgspec.convert(dict(parameters), kind)
+        return cast("Act", msgspec.convert(dict(parameters), kind))
     except msgspec.ValidationError as error:
         raise Malformed(f"{act}: {error}") from None
