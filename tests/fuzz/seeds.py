@@ -18,8 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from kit import (
     authority,
     certificates,
+    client_seeds,
     crls,
     device_seeds,
+    exchange_seeds,
     gnss_seeds,
     issuing_seeds,
     ledgers,
@@ -35,7 +37,6 @@ from kit.authority import Subject
 from kit.clock import GOOD
 from kit.frames import framed
 from kit.fuzzing import ROOT, block, corpus_folder, target_names
-from kit.http import post
 
 from appliance.asn1 import der, oids, pem
 from appliance.asn1.signed import cms
@@ -71,7 +72,6 @@ from appliance.timing.trusted import ClockState, Leap
 from appliance.tsp import record
 from appliance.tsp.authority import Ask, Prepared
 from appliance.tsp.verifying.report import Sm2Id
-from appliance.wire.tsp.frames import Flag, encode_message
 from fuzz.targets import sealed_key, token
 
 Seeds = Mapping[str, bytes]
@@ -92,9 +92,7 @@ def main() -> None:
             "revocation_list": list_seeds(),
             "verify_question": question_seeds(foreign),
             "pem_text": pem_seeds(roots, foreign),
-            "http_connection": http_seeds(),
             "ipc_frames": {name: framed(frame) for name, frame in frames().items()},
-            "tcp_frames": tcp_seeds(),
             "time_page": page_seeds(),
             "ledger_row": row_seeds(),
             "token_template": template_seeds(),
@@ -110,6 +108,8 @@ def main() -> None:
             **ocsp_seeds.all_seeds(),
             **signature_seeds.all_seeds(),
             **issuing_seeds.all_seeds(),
+            **exchange_seeds.all_seeds(),
+            **client_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():
@@ -163,47 +163,6 @@ def requests(foreign: ForeignAuthority) -> Seeds:
         "extensions": stamping.request(tail=[der.tlv(der.context(0), der.sequence())]),
         "trailing": plain + b"\0",
         "short-imprint": stamping.request(imprint=bytes(31)),
-    }
-
-
-def http_seeds() -> Seeds:
-    body = stamping.request()
-    return {
-        "post": post(body, path="/count"),
-        "post-parameter": post(b"x", path="/count/sm2"),
-        "pipelined": post(b"one", path="/count") + post(b"two", path="/count?a=b"),
-        "close": post(b"", "Connection: close", path="/count") + b"GET / HTTP/1.1\r\n\r\n",
-        "old": b"GET /count HTTP/1.0\r\n\r\n",
-        "absolute": b"GET http://box/count HTTP/1.1\r\nHost: box\r\n\r\n",
-        "head": b"HEAD /count HTTP/1.1\r\nHost: box\r\n\r\nHEAD /none HTTP/1.1\r\nHost: b\r\n\r\n",
-        "chunked": b"POST /count HTTP/1.1\r\nHost: box\r\nTransfer-Encoding: chunked\r\n\r\n"
-        b"3\r\nabc\r\n0\r\n\r\n",
-        "expect": post(b"body", "Expect: 100-continue", path="/count"),
-        "upgrade": post(b"body", "Upgrade: h2c", "Connection: upgrade", path="/count"),
-        "connect": b"CONNECT box:443 HTTP/1.1\r\nHost: box\r\nContent-Length: 2\r\n\r\nab",
-        "too-large": b"POST /count HTTP/1.1\r\nHost: box\r\nContent-Length: 99999999999\r\n\r\n",
-        "twice": post(b"ab", "Content-Length: 3", path="/count"),
-        "smuggled": post(b"0\r\n\r\nGET /", "Transfer-Encoding: chunked", path="/count"),
-        "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        "folded": b"GET /count HTTP/1.1\r\nHost: box\r\nX: a\r\n b\r\n\r\n",
-    }
-
-
-def tcp_seeds() -> Seeds:
-    body = stamping.request()
-    asked = encode_message(Flag.TSA_MSG, body)
-    poll = b"".join(encode_message(Flag.POLL_REQ, bytes((0, 0, 0, each))) for each in range(3))
-    return {
-        "request": asked,
-        "pipelined": asked * 3 + encode_message(Flag.TSA_MSG, b""),
-        "late": encode_message(Flag.TSA_MSG, b"late") + poll,
-        "oversize": encode_message(Flag.TSA_MSG, bytes(4097)),
-        "other-flags": b"".join(encode_message(flag, b"\0") for flag in Flag),
-        "poll-of-3-octets": encode_message(Flag.POLL_REQ, b"abc"),
-        "no-length": asked + bytes(4),
-        "long": asked + b"\x00\x01\x00\x02",
-        "torn": asked[:-1],
-        "http": b"GET / HTTP/1.1\r\n\r\n",
     }
 
 

@@ -26,8 +26,8 @@ _HASHES = {
 _HMAC_SHA256 = "1.2.840.113549.2.9"
 _SHA256 = "2.16.840.1.101.3.4.2.1"
 _ITERATIONS = 10_000
-MAX_ITERATIONS = 100_000
-"""More would be work at the wish of whoever answers (CVE-2024-class of password MACs)."""
+MAX_ITERATIONS = _ITERATIONS
+"""5 ms of the reactor: more would be work at the wish of whoever answers."""
 
 
 @attrs.frozen
