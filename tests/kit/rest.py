@@ -16,7 +16,7 @@ from appliance.services.registration.accounts import Role
 from appliance.store.registry.rows import Cursor
 from appliance.wire.http.site import Site
 from appliance.wire.rest.dispatch import Asked, Dispatcher, Kept
-from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
+from appliance.wire.rest.paging import PageQuery, next_cursor, read_cursor
 from appliance.wire.rest.table import EVERYONE, PEOPLE, Answer, Call, Caller, File, Operation, Table
 from kit.http import WALL_S, Client
 from kit.http import Answer as Heard
@@ -29,12 +29,10 @@ WRONG = "a token that nobody has"
 Colour = Literal["red", "green"]
 
 
-class ThingQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ThingQuery(PageQuery, frozen=True, forbid_unknown_fields=True):
     """Which things are wanted."""
 
     colour: Colour | None = None
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class NewThing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -169,7 +167,9 @@ class Things:
             for thing in newest
             if Cursor(thing.created_us, thing.id) < after and query.colour in (None, thing.colour)
         ][: query.limit]
-        return Answer(ThingPage(found, cursor_after(found, query.limit)))
+        is_full = len(found) == query.limit
+        more = next_cursor(found[-1].created_us, found[-1].id) if is_full else None
+        return Answer(ThingPage(found, more))
 
     async def _make(self, call: Call) -> Answer:
         body: NewThing = call.body

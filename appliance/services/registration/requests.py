@@ -115,6 +115,21 @@ class RequestDesk:
 
         return await self._office.registry.run(cancel)
 
+    async def retry(self, request_id: str) -> RequestRow:
+        """Send a request on once more whose road broke, under its own number.
+
+        Raises NotFound, and Conflict for one that has not failed.
+        """
+        now_us = self._office.now_us()
+
+        def again(connection: Connection) -> RequestRow:
+            row = requests.get(connection, request_id)
+            step = (row.state, RequestEvent.RETRIED)
+            requests.move(connection, request_id, step, now_us, reason=None)
+            return requests.get(connection, request_id)
+
+        return (await self.send([await self._office.registry.run(again)]))[0]
+
     async def resume(self) -> int:
         """Send on what a crash left under way; tells how many."""
         count = 0

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from typing import Annotated, Protocol
+import functools
+from collections.abc import Callable
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from appliance.errors import Malformed
+from appliance.store.registry.database import Registry
 from appliance.store.registry.rows import Cursor
 
 Limit = Annotated[int, Meta(ge=1, le=500, description="rows of a page")]
 CursorText = Annotated[
     str, Meta(max_length=128, pattern=r"^[A-Za-z0-9_-]*$", description="`next` of a page before")
 ]
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The parent of queries for a list."""
+
+    limit: Limit = 100
+    cursor: CursorText = ""
 
 
 def read_cursor(text: str) -> Cursor | None:
@@ -44,9 +53,28 @@ class Listed(Protocol):
         """Which it is among those of the same instant."""
 
 
-def cursor_after(rows: Sequence[Listed], limit: int) -> str | None:
-    """Write the cursor of the page behind `rows`; None when they are fewer than asked for."""
-    return next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == limit else None
+Row = TypeVar("Row", bound=Listed)
+Shown = TypeVar("Shown")
+
+
+async def read_page(
+    registry: Registry,
+    find: Callable[..., list[Row]],
+    wanted: object,
+    query: PageQuery,
+    show: Callable[[Row], Shown],
+) -> tuple[list[Shown], str | None]:
+    """Read the page that `query` asks for, and the cursor of the next, None behind the last.
+
+    `find` takes a connection, the filter `wanted`, `after` and `limit`.  Raises Malformed for a
+    cursor that is none.
+    """
+    after = read_cursor(query.cursor)
+    rows = await registry.read(
+        functools.partial(find, wanted=wanted, after=after, limit=query.limit)
+    )
+    more = next_cursor(rows[-1].created_us, rows[-1].id) if len(rows) == query.limit else None
+    return list(map(show, rows)), more
 
 
 def next_cursor(created_us: int, name: str) -> str:

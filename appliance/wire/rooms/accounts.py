@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import functools
 
-import msgspec
-
 from appliance.pki.states import AccountEvent
 from appliance.services.registration.accounts import AccountDesk, Role
 from appliance.services.registration.office import Office
 from appliance.store.registry import accounts
 from appliance.store.registry.accounts import AccountFilter
-from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
+from appliance.wire.rest.paging import PageQuery, read_page
 from appliance.wire.rest.table import EVERYONE, PEOPLE, Answer, Call, Operation
 from appliance.wire.rooms.bodies import AccountView, NewAccount, TokenView, View, view_account
 
 _KEEPERS = frozenset({Role.ADMINISTRATOR})
 
 
-class AccountQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class AccountQuery(PageQuery, frozen=True, kw_only=True):
     """Which accounts are wanted."""
 
     role: Role | None = None
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class AccountPage(View, frozen=True):
@@ -105,12 +101,10 @@ class AccountRoom:
     async def _list(self, call: Call) -> Answer:
         query: AccountQuery = call.query
         wanted = AccountFilter(role=query.role.value if query.role else None)
-        after = read_cursor(query.cursor)
-        rows = await self._office.registry.read(
-            functools.partial(accounts.find, wanted=wanted, after=after, limit=query.limit)
+        items, more = await read_page(
+            self._office.registry, accounts.find, wanted, query, view_account
         )
-        more = cursor_after(rows, query.limit)
-        return Answer(AccountPage(items=list(map(view_account, rows)), next=more))
+        return Answer(AccountPage(items=items, next=more))
 
     async def _me(self, call: Call) -> Answer:
         assert call.caller is not None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from appliance.asn1.status.crl import CrlReason
@@ -15,7 +14,7 @@ from appliance.services.registration.certificates import CertificateDesk
 from appliance.services.registration.office import Office
 from appliance.store.registry import certificates
 from appliance.store.registry.certificates import CertificateFilter
-from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
+from appliance.wire.rest.paging import PageQuery, read_page
 from appliance.wire.rest.table import PEOPLE, Answer, Call, File, Operation
 from appliance.wire.rooms.bodies import (
     CertificateView,
@@ -32,7 +31,7 @@ _WORKERS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 _READERS = PEOPLE | {Role.APPLICATION}
 
 
-class CertificateQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class CertificateQuery(PageQuery, frozen=True, kw_only=True):
     """Which certificates are wanted."""
 
     owner_uid: Uid | None = None
@@ -40,8 +39,6 @@ class CertificateQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     template: Name | None = None
     state: CertificateState | None = None
     spki_sm3: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class CertificatePage(View, frozen=True):
@@ -137,12 +134,10 @@ class CertificateRoom:
             spki_sm3=query.spki_sm3,
             states=(query.state,) if query.state else (),
         )
-        after = read_cursor(query.cursor)
-        rows = await self._office.registry.read(
-            functools.partial(certificates.find, wanted=wanted, after=after, limit=query.limit)
+        items, more = await read_page(
+            self._office.registry, certificates.find, wanted, query, view_certificate
         )
-        more = cursor_after(rows, query.limit)
-        return Answer(CertificatePage(items=list(map(view_certificate, rows)), next=more))
+        return Answer(CertificatePage(items=items, next=more))
 
     async def _get(self, call: Call) -> Answer:
         return Answer(view_certificate(await self._row(call)))

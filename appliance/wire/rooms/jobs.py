@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-import msgspec
-
 from appliance.pki.states import JobEvent, JobState
 from appliance.services.registration.accounts import Role
 from appliance.services.registration.office import Office
@@ -15,7 +13,7 @@ from appliance.services.registration.renewing import RenewalDesk
 from appliance.store.registry import batches, jobs
 from appliance.store.registry.batches import BatchFilter
 from appliance.store.registry.jobs import JobFilter
-from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
+from appliance.wire.rest.paging import PageQuery, read_page
 from appliance.wire.rest.table import Answer, Call, File, Operation
 from appliance.wire.rooms.bodies import (
     BatchView,
@@ -33,12 +31,10 @@ _WORKERS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR})
 _IMPORT_OCTETS = 32 << 20
 
 
-class JobQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class JobQuery(PageQuery, frozen=True, kw_only=True):
     """Which jobs are wanted."""
 
     state: JobState | None = None
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class JobPage(View, frozen=True):
@@ -48,11 +44,8 @@ class JobPage(View, frozen=True):
     next: str | None
 
 
-class BatchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class BatchQuery(PageQuery, frozen=True, kw_only=True):
     """Which off-line batches are wanted."""
-
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class BatchPage(View, frozen=True):
@@ -201,12 +194,8 @@ class JobRoom:
     async def _list(self, call: Call) -> Answer:
         query: JobQuery = call.query
         wanted = JobFilter(states=(query.state,) if query.state else ())
-        after = read_cursor(query.cursor)
-        rows = await self._office.registry.read(
-            functools.partial(jobs.find, wanted=wanted, after=after, limit=query.limit)
-        )
-        more = cursor_after(rows, query.limit)
-        return Answer(JobPage(items=list(map(view_job, rows)), next=more))
+        items, more = await read_page(self._office.registry, jobs.find, wanted, query, view_job)
+        return Answer(JobPage(items=items, next=more))
 
     async def _get(self, call: Call) -> Answer:
         row = await self._office.registry.read(functools.partial(jobs.get, job_id=call.path["id"]))
@@ -227,12 +216,10 @@ class JobRoom:
 
     async def _list_batches(self, call: Call) -> Answer:
         query: BatchQuery = call.query
-        after = read_cursor(query.cursor)
-        rows = await self._office.registry.read(
-            functools.partial(batches.find, wanted=BatchFilter(), after=after, limit=query.limit)
+        items, more = await read_page(
+            self._office.registry, batches.find, BatchFilter(), query, view_batch
         )
-        more = cursor_after(rows, query.limit)
-        return Answer(BatchPage(items=list(map(view_batch, rows)), next=more))
+        return Answer(BatchPage(items=items, next=more))
 
     async def _download(self, call: Call) -> Answer:
         batch, octets = await self._offline.export_again(call.path["id"])

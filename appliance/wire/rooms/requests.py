@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import msgspec
-
 from appliance.errors import Malformed
 from appliance.pki.states import RequestState
 from appliance.services.registration.accounts import Role
@@ -13,7 +11,7 @@ from appliance.services.registration.office import Office
 from appliance.services.registration.requests import OFFLINE, RequestDesk, Wish
 from appliance.store.registry import requests
 from appliance.store.registry.requests import RequestFilter
-from appliance.wire.rest.paging import CursorText, Limit, cursor_after, read_cursor
+from appliance.wire.rest.paging import PageQuery, read_page
 from appliance.wire.rest.table import PEOPLE, Answer, Call, Operation
 from appliance.wire.rooms.bodies import (
     CsrBody,
@@ -31,15 +29,13 @@ _WORKERS = frozenset({Role.ADMINISTRATOR, Role.OPERATOR, Role.APPLICATION})
 _READERS = PEOPLE | {Role.APPLICATION}
 
 
-class RequestQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RequestQuery(PageQuery, frozen=True, kw_only=True):
     """Which requests are wanted."""
 
     owner_uid: Uid | None = None
     authority: Name | None = None
     batch_id: Id | None = None
     state: RequestState | None = None
-    limit: Limit = 100
-    cursor: CursorText = ""
 
 
 class RequestPage(View, frozen=True):
@@ -102,6 +98,15 @@ class RequestRoom:
             ),
             Operation(
                 method="POST",
+                path="/v1/requests/{id}/retry",
+                name="retryRequest",
+                summary="Send a request on once more whose road broke",
+                handler=self._retry,
+                roles=_WORKERS,
+                gives=RequestView,
+            ),
+            Operation(
+                method="POST",
                 path="/v1/requests/{id}/cancel",
                 name="cancelRequest",
                 summary="Give a request up",
@@ -137,12 +142,10 @@ class RequestRoom:
             batch_id=query.batch_id,
             states=(query.state,) if query.state else (),
         )
-        after = read_cursor(query.cursor)
-        rows = await self._office.registry.read(
-            functools.partial(requests.find, wanted=wanted, after=after, limit=query.limit)
+        items, more = await read_page(
+            self._office.registry, requests.find, wanted, query, view_request
         )
-        more = cursor_after(rows, query.limit)
-        return Answer(RequestPage(items=list(map(view_request, rows)), next=more))
+        return Answer(RequestPage(items=items, next=more))
 
     async def _get(self, call: Call) -> Answer:
         row = await self._office.registry.read(
@@ -154,6 +157,9 @@ class RequestRoom:
         csr = read_csr(call.body.csr)
         assert csr is not None
         return Answer(view_request(await self._desk.supply_csr(call.path["id"], csr)))
+
+    async def _retry(self, call: Call) -> Answer:
+        return Answer(view_request(await self._desk.retry(call.path["id"])))
 
     async def _cancel(self, call: Call) -> Answer:
         return Answer(view_request(await self._desk.cancel(call.path["id"])))

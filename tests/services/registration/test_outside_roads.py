@@ -8,7 +8,7 @@ from kit.registration import FakeSigner, csr, outcome, town
 
 from appliance.asn1 import pem
 from appliance.asn1.status.crl import CrlReason
-from appliance.errors import Malformed, Refused, Unavailable
+from appliance.errors import Conflict, Malformed, Refused, Unavailable
 from appliance.pki.states import CertificateState, RequestState
 from appliance.services.certifying.messages import IssueAsk
 from appliance.services.registration.certificates import CertificateDesk
@@ -76,6 +76,19 @@ def test_a_refusal_is_over_and_a_broken_road_can_be_tried_again(place, fault, st
     road.fault = fault
     (row,) = outcome(RequestDesk(place.office(), {"outside": road}).take([wish()]))
     assert (row.state, row.reason) == (state, str(fault))
+
+
+def test_a_request_whose_road_broke_is_sent_once_more_under_its_number(place):
+    road = FakeRoad()
+    road.fault = Unavailable("away")
+    desk = RequestDesk(place.office(), {"outside": road})
+    (row,) = outcome(desk.take([wish()]))
+    assert outcome(desk.retry(row.id)).state is RequestState.FAILED
+    road.fault = None
+    again = outcome(desk.retry(row.id))
+    assert (again.id, again.state, again.reason) == (row.id, RequestState.ISSUED, None)
+    with pytest.raises(Conflict):
+        outcome(desk.retry(row.id))
 
 
 def test_an_authority_to_which_no_road_leads_is_told(place):
