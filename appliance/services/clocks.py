@@ -10,7 +10,7 @@ from typing import Self
 import attrs
 
 from appliance.errors import Fault
-from appliance.quantities import NS_PER_US, Utc
+from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.store.time_page import TimePageReader
 from appliance.timing.reading import PageClock, PageVeto
 from appliance.timing.trusted import Leap, NoTime, TrustedTime
@@ -46,6 +46,16 @@ class HostReading:
 def read_host_clock() -> HostReading:
     """Read CLOCK_REALTIME between two readings of CLOCK_MONOTONIC_RAW; the tightest of five."""
     return min((_sandwich() for _ in range(5)), key=lambda reading: reading.sandwich_ns)
+
+
+def host_utc() -> Utc:
+    """Tell the host's civil time, good enough for dates of certificates, lists and heads."""
+    return Utc(read_host_clock().posix_ns // NS_PER_US)
+
+
+def wall_s() -> float:
+    """Tell Unix seconds for HTTP's Date header, which is no trusted time."""
+    return read_host_clock().posix_ns / NS_PER_S
 
 
 def _sandwich() -> HostReading:

@@ -14,8 +14,8 @@ from appliance.asn1.x509 import Certificate
 from appliance.crypto.api import KeyAlgorithm, SigningKey
 from appliance.crypto.engine import EngineChoice
 from appliance.crypto.sealing import Kek
-from appliance.quantities import NS_PER_US, Utc
-from appliance.services.clocks import read_host_clock
+from appliance.quantities import Utc
+from appliance.services.clocks import host_utc
 from appliance.services.commissioning import Commissioner, Identity
 from appliance.store.keyfiles import KeyFolder, unlock
 from appliance.tsp.policy import Profile
@@ -25,11 +25,6 @@ from appliance.tsp.template import Digest, SignerCertificate, Template, render_t
 def sha256(data: bytes) -> bytes:
     """Hash with SHA-256."""
     return hashlib.sha256(data).digest()
-
-
-def host_utc() -> Utc:
-    """Tell the host's civil time, for demo certificates and the dates of ledger heads."""
-    return Utc(read_host_clock().posix_ns // NS_PER_US)
 
 
 @attrs.frozen

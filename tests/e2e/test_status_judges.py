@@ -21,7 +21,7 @@ from appliance.pki.ocsp.answering import OcspDesk, Served
 from appliance.pki.ocsp.asking import HASHES, make_request
 from appliance.pki.ocsp.judging import OcspCode, judge_response, read_response
 from appliance.quantities import US_PER_S, Utc
-from appliance.services.unlocking import host_utc
+from appliance.services.clocks import host_utc
 
 pytestmark = pytest.mark.e2e
 

@@ -11,8 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from appliance.crypto.engine import choose_engine
+from appliance.services.clocks import host_utc
 from appliance.services.stamp_ledger import Kind
-from appliance.services.unlocking import host_utc
 from appliance.store.ledger.chain import Entry, Hash
 from appliance.store.ledger.heads import SignHead
 from appliance.store.ledger.ledger import Ledger

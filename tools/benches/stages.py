@@ -16,10 +16,10 @@ from appliance.asn1 import oids
 from appliance.asn1.tsp import encode_request
 from appliance.crypto.engine import choose_engine
 from appliance.quantities import NS_PER_S, Provenance
-from appliance.services.clocks import read_host_clock
+from appliance.services.clocks import host_utc, read_host_clock
 from appliance.services.messages import StampAsk, StampBatch, StampQuestion, StampReplies
 from appliance.services.stamp_ledger import StampLedger
-from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
+from appliance.services.unlocking import Unlocked, unlock_signer
 from appliance.settings import Settings
 from appliance.store.ledger.ledger import Ledger
 from appliance.timing.trusted import ClockState, Leap, TrustedTime

@@ -21,7 +21,7 @@ from appliance.services.certifying.offline import (
     sign_request,
     template_of,
 )
-from appliance.services.unlocking import host_utc
+from appliance.services.clocks import host_utc
 from appliance.store.files import write_durably
 
 _FILE_LIMIT = 1 << 16

@@ -23,10 +23,10 @@ from appliance.services.certifying.own import Own
 from appliance.services.certifying.revocation.status_room import StatusRoom
 from appliance.services.certifying.status_messages import OcspQuestion
 from appliance.services.certifying.worker import Worker
-from appliance.services.clocks import TimeReader
+from appliance.services.clocks import TimeReader, host_utc
 from appliance.services.commissioning import Commissioner
 from appliance.services.messages import Hello
-from appliance.services.unlocking import Unlocked, host_utc
+from appliance.services.unlocking import Unlocked
 from appliance.settings import Settings
 from appliance.store.issued import IssuedIndex
 from appliance.store.keyfiles import KeyFolder

@@ -15,10 +15,9 @@ from appliance.daemon.line import keep_line
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.daemon.time.errands import Errands
-from appliance.quantities import NS_PER_S, NS_PER_US, Utc
 from appliance.services.certifying.ocsp_counter import OcspCounter
 from appliance.services.certifying.status_messages import OcspAnswer, OcspReply
-from appliance.services.clocks import TimeReader, read_host_clock
+from appliance.services.clocks import TimeReader, host_utc, wall_s
 from appliance.services.messages import (
     PROTOCOL_VERSION,
     Hello,
@@ -45,16 +44,6 @@ from appliance.wire.tsp.verification import verify_routes
 
 DRAIN_S = 5.0
 NTP_BURST_S = 4
-
-
-def wall_s() -> float:
-    """Tell Unix seconds for HTTP's Date header, which is no trusted time."""
-    return read_host_clock().posix_ns / NS_PER_S
-
-
-def host_now() -> Utc:
-    """Tell the time by the host's clock, as good as the age of a revocation list needs."""
-    return Utc(read_host_clock().posix_ns // NS_PER_US)
 
 
 def http_limits(settings: Settings) -> Limits:
@@ -191,6 +180,6 @@ def _verification(setting: Setting, desk: StampDesk) -> Mapping[str, Mapping[str
     # The first profile of a kind of key comes last, and so stands.
     profiles = {profile.algorithm: profile.name for profile in reversed(settings.profiles())}
     return {
-        **verify_routes(Verifier(roots, host_now), deadline_s=settings.verify.body_deadline_s),
+        **verify_routes(Verifier(roots, host_utc), deadline_s=settings.verify.body_deadline_s),
         **stf_routes(desk, roots, profiles, deadline_s=settings.verify.body_deadline_s),
     }

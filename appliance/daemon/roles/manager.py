@@ -16,11 +16,11 @@ from twisted.python.failure import Failure
 
 from appliance.daemon.line import keep_line
 from appliance.daemon.outside import outside_roads
-from appliance.daemon.roles.front import host_now, wall_s
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.daemon.verification import VerificationPart
 from appliance.errors import ApplianceError
 from appliance.services.certifying.messages import AdminAnswer
+from appliance.services.clocks import host_utc, wall_s
 from appliance.services.messages import PROTOCOL_VERSION, Hello
 from appliance.services.reactor import ListeningPort
 from appliance.services.registration.accounts import AccountDesk, Role
@@ -74,17 +74,17 @@ class ManagerRole:
         office = self._office = Office(
             registry=self._registry,
             signer=self._signer,
-            now=host_now,
+            now=host_utc,
             draw=os.urandom,
             sm3=sm3_hash(),
         )
-        roads = outside_roads(settings.authority, reactor, host_now)
+        roads = outside_roads(settings.authority, reactor, host_utc)
         self._requests = RequestDesk(office, roads)
         self._certificates = CertificateDesk(office, roads)
         self._renewals = RenewalDesk(office, self._requests, self._pause)
         self._offline = OfflineDesk(office, self._requests)
         self._accounts = AccountDesk(office)
-        self._verification = VerificationPart(setting, self._registry, host_now)
+        self._verification = VerificationPart(setting, self._registry, host_utc)
         files = TlsFiles(setting.places.manager)
         self._tls_files = files
         self._tls = TlsKeeper(files, settings.api.hosts)
@@ -107,7 +107,7 @@ class ManagerRole:
         await self._renewals.recover()
         if self._setting.settings.mode == "demo":
             await self._adopt_demo()
-        self._tls.prepare(host_now())
+        self._tls.prepare(host_utc())
         self._identity.load(self._tls_files.chain, self._tls_files.key)
         self._line.startService()
         self._verification.start()
@@ -130,7 +130,7 @@ class ManagerRole:
         def back_up() -> None:
             if database.engine.dialect.name == "sqlite":
                 folder.mkdir(mode=0o700, exist_ok=True)
-                back_up_sqlite(database, folder, host_now())
+                back_up_sqlite(database, folder, host_utc())
 
         try:
             upgrade = migrate(database, back_up)
@@ -246,7 +246,7 @@ class ManagerRole:
     async def _do_chores(self) -> None:
         await self._requests.resume()
         await self._certificates.sweep()
-        if self._tls.is_due(host_now()):
+        if self._tls.is_due(host_utc()):
             await self._renew_tls()
         await self._renewals.work()
 

@@ -21,7 +21,7 @@ from appliance.daemon.roles.certifying import CertifyingPart
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.quantities import NS_PER_US, Utc
 from appliance.services.clients import owner_of
-from appliance.services.clocks import TimeReader
+from appliance.services.clocks import TimeReader, host_utc
 from appliance.services.issuing import Issuer
 from appliance.services.messages import (
     PROTOCOL_VERSION,
@@ -39,7 +39,7 @@ from appliance.services.polling import PatientIssuer, PollTable
 from appliance.services.publishing import publish
 from appliance.services.reactor import ListeningPort
 from appliance.services.stamp_ledger import StampLedger, Start
-from appliance.services.unlocking import Unlocked, host_utc, unlock_signer
+from appliance.services.unlocking import Unlocked, unlock_signer
 from appliance.store.ledger.ledger import Ledger
 from appliance.timing.trusted import NoTime
 from appliance.tsp.authority import Authority
