@@ -47,6 +47,7 @@ class Api:
         self._context = ssl.create_default_context(cafile=str(roots))
         self._token = token
         self._connection: http.client.HTTPSConnection | None = None
+        self._last = ""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], role: str) -> Self:
@@ -63,7 +64,11 @@ class Api:
 
     def wait(self) -> None:
         """Wait until it answers under a certificate of its own authority, with its signer there."""
-        wait_until(self._is_there, guard_s=GUARD_S, what="the interface")
+        try:
+            wait_until(self._is_there, guard_s=GUARD_S, what="the interface")
+        except AssertionError as error:
+            self.close()
+            raise AssertionError(f"{error}: it answers {self._last}") from None
 
     def ask(
         self,
@@ -120,9 +125,12 @@ class Api:
 
     def _is_there(self) -> bool:
         try:
-            return self.ask("GET", "/v1/authorities").status == 200
-        except ConnectionError:
+            answer = self.ask("GET", "/v1/authorities")
+        except ConnectionError as error:
+            self._last = str(error)
             return False
+        self._last = f"{answer.status} {answer.body!r}"
+        return answer.status == 200
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, fields: Mapping[str, str]
