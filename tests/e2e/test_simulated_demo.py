@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.api import Api
 from kit.box import SETTINGS, Box, running_box
 from kit.polling import wait_until
 from kit.tsp_client import make_query, post_query, read_reply, token_of, tst_info
@@ -56,6 +57,14 @@ def test_the_clock_locks_and_says_that_it_is_simulated(box: Box) -> None:
     facts = told(box)
     assert facts["state"] == "LOCKED"
     assert facts["provenance"] == "SIMULATED"
+
+
+def test_the_interface_has_its_certificate_once_there_is_time_to_issue_by(box: Box) -> None:
+    api = Api.of(box.facts, "operator")
+    api.close()
+    issued = [row["template"] for row in api.items("/v1/certificates")]
+    api.close()
+    assert issued.count("server") == 1
 
 
 def test_a_token_carries_the_bound_and_the_truth_lies_within_it(box: Box) -> None:

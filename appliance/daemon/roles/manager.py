@@ -22,7 +22,7 @@ from appliance.errors import ApplianceError
 from appliance.services.certifying.messages import AdminAnswer
 from appliance.services.clocks import host_utc, wall_s
 from appliance.services.messages import PROTOCOL_VERSION, Hello
-from appliance.services.reactor import ListeningPort
+from appliance.services.reactor import DelayedCall, ListeningPort
 from appliance.services.registration.accounts import AccountDesk, Role
 from appliance.services.registration.certificates import CertificateDesk
 from appliance.services.registration.messages import (
@@ -56,7 +56,8 @@ from appliance.wire.rooms.memory import RegistryMemory
 from appliance.wire.rooms.requests import RequestRoom
 from appliance.wire.tls import TlsDoor, TlsIdentity
 
-_CHORES_S = 3600.0
+_CHORES_S = 60.0
+_FIRST_RETRY_S = 1.0
 
 
 class ManagerRole:
@@ -92,6 +93,8 @@ class ManagerRole:
         self._chores = LoopingCall(self._begin_chores)
         self._chores.clock = reactor
         self._ports: list[ListeningPort] = []
+        self._retry: DelayedCall | None = None
+        self._retry_s = _FIRST_RETRY_S
         self._line = keep_line(
             setting, "admin", AdminAnswer, heard=self._heard, left=self._signer.signer_left
         )
@@ -119,6 +122,7 @@ class ManagerRole:
         await close_ports(self._ports)
         if self._chores.running:
             self._chores.stop()
+        self._cancel_retry()
         await self._line.stopService()
         await self._verification.stop()
         self._registry.close()
@@ -234,8 +238,25 @@ class ManagerRole:
     # --- chores -----------------------------------------------------------------------------------
 
     def _begin_chores(self) -> None:
-        """Go on with what waited for the signer, sweep, see to our own certificate."""
-        self._do(self._do_chores())
+        """Go on with what waited for the signer, sweep, see to our own certificate.
+
+        At its start a box has no time to issue by: what waits is tried again soon.
+        """
+        self._cancel_retry()
+        chores = Deferred.fromCoroutine(self._do_chores())
+        chores.addCallbacks(self._chores_done, self._chores_wait).addErrback(self._failed)
+
+    def _chores_done(self, _result: None) -> None:
+        self._retry_s = _FIRST_RETRY_S
+
+    def _chores_wait(self, failure: Failure) -> Failure:
+        self._retry = self._setting.reactor.callLater(self._retry_s, self._begin_chores)
+        self._retry_s = min(2 * self._retry_s, _CHORES_S)
+        return failure
+
+    def _cancel_retry(self) -> None:
+        if self._retry is not None and self._retry.active():
+            self._retry.cancel()
 
     def _begin_jobs(self) -> None:
         self._do(self._renewals.work())

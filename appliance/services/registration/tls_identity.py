@@ -30,6 +30,7 @@ from appliance.pki.states import RequestState
 from appliance.quantities import US_PER_S, Utc
 from appliance.services.registration.requests import RequestDesk, Wish
 from appliance.store.files import write_durably
+from appliance.store.registry.requests import RequestRow
 
 AUTHORITY, TEMPLATE, OWNER = "issuing-p256", "server", "box"
 _STOPGAP_NAME = "Shiyin box without a certificate yet"
@@ -59,6 +60,7 @@ class TlsKeeper:
     def __init__(self, files: TlsFiles, hosts: Sequence[str]) -> None:
         self._files = files
         self._hosts = tuple(hosts)
+        self._asked: RequestRow | None = None
 
     def prepare(self, now: Utc) -> None:
         """See to it that there is a key, and some certificate that is not over."""
@@ -103,7 +105,10 @@ class TlsKeeper:
             fields["ip"] = " ".join(addresses)
         csr = self._request().csr
         wish = Wish(AUTHORITY, TEMPLATE, OWNER, fields=fields, csr=csr)
-        (row,) = await desk.take([wish])
+        # What waits for the signer is sent again: it would be issued beside a second one.
+        asked = self._asked
+        (row,) = await (desk.take([wish]) if asked is None else desk.send([asked]))
+        self._asked = row if row.state is RequestState.SUBMITTED else None
         if row.state is not RequestState.ISSUED or row.certificate_id is None:
             raise Unavailable(f"no certificate for TLS: {row.reason or row.state.value}")
         certificate = await desk.certificate_of(row)

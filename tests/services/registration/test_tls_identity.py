@@ -102,3 +102,17 @@ def test_a_refusal_leaves_what_is_there(place, files):
     with pytest.raises(Unavailable, match="no such template"):
         outcome(keeper.renew(RequestDesk(place.office()), []))
     assert files.chain.read_bytes() == before
+
+
+def test_what_waited_for_the_signer_is_asked_again_and_nothing_is_issued_twice(place, files):
+    keeper, desk = TlsKeeper(files, HOSTS), RequestDesk(place.office())
+    keeper.prepare(at(place))
+    place.signer.is_away = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            outcome(keeper.renew(desk, []))
+    place.signer.is_away = False
+    assert outcome(desk.resume()) == 1  # as the chores do first
+    outcome(keeper.renew(desk, []))
+    assert not keeper.is_due(at(place))
+    assert len(place.signer.issued) == 1
