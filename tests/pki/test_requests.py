@@ -1,4 +1,5 @@
 import functools
+import itertools
 
 import pytest
 from cryptography import x509
@@ -151,6 +152,7 @@ ODD = authority(KeyAlgorithm.P256).tsa.certificate.key.octets
         (keys.p256_spki(ODD[:-1] + bytes((ODD[-1] ^ 1,))), Refused),
         (spki_of(KeyAlgorithm.SM2, ODD[1:]), Refused),
     ],
+    ids=itertools.count(),
 )
 def test_a_key_that_is_none_is_refused(spki, error):
     scheme = {
