@@ -1,9 +1,12 @@
 """Listening sockets: bound once, passed on by systemd's protocol, adopted."""
 
+import fcntl
+import json
 import os
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -96,41 +99,38 @@ def test_a_unix_socket_is_for_its_owner_and_replaces_an_old_one(tmp_path: Path) 
 # --- inheriting -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def passed() -> Iterator[None]:
-    """Put two blocking sockets where systemd puts them, and what was there back again."""
-    wanted = (FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + 1)
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in wanted]
-    high = [os.dup2(each.fileno(), 200 + at) for at, each in enumerate(sockets)]
-    for each in sockets:
-        each.close()
-    kept = {number: os.dup(number) for number in wanted if Path(f"/proc/self/fd/{number}").exists()}
-    for number, source in zip(wanted, high, strict=True):
-        os.dup2(source, number)
-        os.close(source)
-    yield
-    for number in wanted:
-        if number in kept:
-            os.dup2(kept[number], number)
-            os.close(kept[number])
-        else:
-            os.close(number)
+HERE = ("127.0.0.1", 0)
+# A child, for descriptors 3 and 4 of this process may be somebody's.
+CHILD = """
+import json, os
+from appliance.daemon.listeners import inherited
+
+own = {"LISTEN_PID": str(os.getpid())} if os.environ.pop("NAMED", "") else {}
+found = inherited({**os.environ, **own})
+print(json.dumps([[each.name, each.socket.fileno(), each.socket.getblocking()] for each in found]))
+"""
 
 
-def detach(listeners: list[Listener]) -> None:
-    for listener in listeners:
-        listener.socket.detach()
-
-
-@pytest.mark.usefixtures("passed")
-@pytest.mark.parametrize("pid", [{}, {"LISTEN_PID": str(os.getpid())}])
-def test_listeners_are_taken_by_name_and_never_block(pid: Mapping[str, str]) -> None:
-    found = inherited({"LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b", **pid})
-    names = [(each.name, each.socket.fileno()) for each in found]
-    blocking = [each.socket.getblocking() for each in found]
-    detach(found)
-    assert names == [("a", 3), ("b", 4)]
-    assert blocking == [False, False]
+@pytest.mark.parametrize("named", ["", "yes"])
+def test_listeners_are_taken_by_name_and_never_block(named: str) -> None:
+    variables = {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "a:b", "NAMED": named}
+    reader, writer = os.pipe()
+    with socket.create_server(HERE) as one, socket.create_server(HERE) as two:
+        high = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, 100) for each in (one, two)]
+        actions = [
+            (os.POSIX_SPAWN_DUP2, writer, 1),
+            *((os.POSIX_SPAWN_DUP2, each, FIRST_DESCRIPTOR + at) for at, each in enumerate(high)),
+        ]
+        command = [sys.executable, "-c", CHILD]
+        pid = os.posix_spawn(
+            sys.executable, command, {**os.environ, **variables}, file_actions=actions
+        )
+        for each in (writer, *high):
+            os.close(each)
+        with os.fdopen(reader, "rb") as told:
+            found = json.load(told)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert found == [["a", 3, False], ["b", 4, False]]
 
 
 @pytest.mark.parametrize(
