@@ -39,11 +39,9 @@ _ANTENNA_TEXT = re.compile(r"ANT(?:ENNA |STATUS=)(OK|OPEN|SHORT)")
 _SIMULATED_TEXT = re.compile(r"\bSIM(?:ULAT(?:ED|OR|ION))?\b", re.IGNORECASE)
 _ANTENNA_CODES = {2: Antenna.OK, 3: Antenna.SHORT, 4: Antenna.OPEN}
 _LEAPS = {0: LeapNotice.NONE, 1: LeapNotice.INSERT, -1: LeapNotice.DELETE}
-_FIXES = (nmea.Rmc, nmea.Gga)
 _TIMES_OF_DAY = (nmea.Rmc, nmea.Gga, nmea.Zda)
 _UTCS = (ubx.NavTimeUtc, casic.NavTimeUtc)
 _TIMES = (*_TIMES_OF_DAY, *_UTCS, ubx.NavTimeGps, ubx.NavTimeBds)
-_HELD = (ubx.NavTimeLs, ubx.MonRf, ubx.MonHw, ubx.SecSig)
 
 Message = nmea.Sentence | ubx.Message | casic.Message
 T = TypeVar("T")
@@ -108,20 +106,20 @@ class EpochAssembler:
         return self._epoch(second)
 
     def _note(self, second: _Second, message: Message, raw_ns: int) -> None:
-        kind = type(message)
-        second.told[kind] = message
-        if isinstance(message, nmea.Gsv):
-            _note_in_view(second, message)
-        elif isinstance(message, nmea.Gsa):
-            _note_used(second, message)
-        elif isinstance(message, _HELD):
-            self._held[kind] = (message, raw_ns)
-        elif isinstance(message, nmea.Txt):
-            self._note_text(message.text)
-        elif isinstance(message, ubx.MonVer):
-            self._note_text(message.software)
-        elif isinstance(message, _FIXES) and message.is_simulated:
-            self.is_simulated = True
+        second.told[type(message)] = message
+        match message:
+            case nmea.Gsv():
+                _note_in_view(second, message)
+            case nmea.Gsa():
+                _note_used(second, message)
+            case nmea.Rmc() | nmea.Gga():
+                self.is_simulated |= message.is_simulated
+            case ubx.NavTimeLs() | ubx.MonRf() | ubx.MonHw() | ubx.SecSig():
+                self._held[type(message)] = (message, raw_ns)
+            case nmea.Txt():
+                self._note_text(message.text)
+            case ubx.MonVer():
+                self._note_text(message.software)
 
     def _note_text(self, text: str) -> None:
         if _SIMULATED_TEXT.search(text):

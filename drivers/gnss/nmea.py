@@ -146,6 +146,10 @@ def decode(body: bytes) -> Sentence | None:
 
     Raises Garbled when a sentence that we know is not what it should be.
     """
+    return _decode_again(body) if body[2:4] == b"GS" else _decode(body)
+
+
+def _decode(body: bytes) -> Sentence | None:
     try:
         address, *fields = body.decode("ascii").split(",")
         reader = _READERS.get(address[2:])
@@ -154,6 +158,10 @@ def decode(body: bytes) -> Sentence | None:
         return reader(address[:2], fields)
     except (ValueError, IndexError) as error:
         raise Garbled(f"NMEA {body[:5]!r} is malformed") from error
+
+
+_decode_again = functools.lru_cache(maxsize=1024)(_decode)
+"""For GSA and GSV, which a receiver that stands still repeats second by second."""
 
 
 def _read_rmc(talker: str, fields: list[str]) -> Rmc:

@@ -141,6 +141,9 @@ class Request:
 # --- frames ---------------------------------------------------------------------------------------
 
 
+_PRINTABLE = bytes(range(0x20, 0x7F))
+
+
 def crc16(octets: bytes) -> int:
     """Compute CRC-16/CCITT-FALSE: polynomial 0x1021, initial value 0xFFFF, nothing reflected."""
     return binascii.crc_hqx(octets, 0xFFFF)
@@ -158,7 +161,7 @@ def _unseal(line: bytes) -> str:
     body = line[:-5]
     if line[-4:] != b"%04X" % crc16(body):
         raise Garbled("an OCB/1 line with a wrong CRC")
-    if not all(0x20 <= octet <= 0x7E for octet in body):
+    if body.translate(None, _PRINTABLE):
         raise Garbled("an OCB/1 line beyond printable ASCII")
     return body.decode("ascii")
 

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from typing import Any, Self
 
 import attrs
-from twisted.internet.task import Clock
 
 from appliance.quantities import NS_PER_S
 from appliance.timing.alarms import Alarm
@@ -40,6 +39,7 @@ from drivers.simulated.faults import Fault, Parameters
 from drivers.simulated.stage import NTP_SERVERS, OCXO, PPS, Stage
 from drivers.simulated.truth import GNSS_WHITE_S, GnssNoise
 from drivers.simulated.world import WorldSettings
+from kit.heap_clock import HeapClock
 from kit.virtual_lines import VirtualLines
 from kit.virtual_network import VirtualNetwork
 from kit.virtual_signer import Truth, VirtualSigner
@@ -330,7 +330,7 @@ class VirtualTimed:
     # --- the host ---------------------------------------------------------------------------------
 
     def _boot(self) -> None:
-        self._reactor = Clock()
+        self._reactor = HeapClock()
         self._alarms = frozenset()
         self.signer.reboot(next(self._boots).to_bytes(16, "big"))
         self.ensemble = Ensemble(self.config, self.kept)
