@@ -56,6 +56,8 @@ class Listen(_Table, frozen=True):
     tsp_tcp_port: Port = 3318
     api_port: Port = 8443
     ntp_port: Port = 11123
+    device_port: Port = 8444
+    cosign_tcp_port: Port = 3319
 
 
 class Position(_Table, frozen=True):

@@ -113,6 +113,16 @@ class Places:
         return self.state / "manager"
 
     @property
+    def front(self) -> Path:
+        """What the fronts keep: their TLS identity towards phones."""
+        return self.state / "front"
+
+    @property
+    def cosign(self) -> Path:
+        """The ledger, the index and the sealed shares of co-signing."""
+        return self.state / "signer" / "cosign"
+
+    @property
     def demo_credentials(self) -> Path:
         """The demo's accounts and their tokens, for whoever owns this folder."""
         return self.secret / "demo-credentials.json"
@@ -131,8 +141,15 @@ class Places:
         """Make every folder; what is private is 0700."""
         for folder in (self.state, self.run, self.public, self.published, self.logs):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        own = (self.keys, self.certificates, self.ledger, self.journal, self.custodians)
-        for folder in (self.secret, self.keys.parent, *own):
+        own = (
+            self.keys,
+            self.certificates,
+            self.ledger,
+            self.journal,
+            self.custodians,
+            self.cosign,
+        )
+        for folder in (self.secret, self.keys.parent, self.front, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

@@ -99,7 +99,9 @@ def box(devices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         port = probe.getsockname()[1]
     listen = f'[listen]\naddresses = ["127.0.0.1"]\ntsp_http_port = {port}\n'
     config = made.configure(
-        listen + "tsp_tcp_port = 0\napi_port = 0\nntp_port = 0\n" + hardware(devices)
+        listen
+        + "tsp_tcp_port = 0\napi_port = 0\nntp_port = 0\ndevice_port = 0\ncosign_tcp_port = 0\n"
+        + hardware(devices)
     )
     state = made.places.state
     command = [*DAEMON, "--state", str(state), "--config", str(config), "run"]

@@ -25,6 +25,8 @@ tsp_http_port = 0
 tsp_tcp_port = 0
 api_port = 0
 ntp_port = 0
+device_port = 0
+cosign_tcp_port = 0
 
 [time]
 source = "demo"

@@ -34,8 +34,8 @@ from appliance.wire.tsp.client import post_query
 KILL_AFTER_S = 8.0
 _INTERNAL = {
     "timed": ("time", "samples"),
-    "signer": ("stamp", "control", "admin", "status"),
-    "manager": ("manage",),
+    "signer": ("stamp", "control", "admin", "status", "devices", "cosign"),
+    "manager": ("manage", "portal"),
 }
 """The Unix sockets of the roles inside: a verb set each."""
 
@@ -103,6 +103,8 @@ class BoxRole:
             *bind_tcp("tsp_http", listen.addresses, listen.tsp_http_port),
             *bind_tcp("tsp_tcp", listen.addresses, listen.tsp_tcp_port),
             *bind_tcp("api", listen.addresses, listen.api_port),
+            *bind_tcp("device", listen.addresses, listen.device_port),
+            *bind_tcp("cosign_tcp", listen.addresses, listen.cosign_tcp_port),
             *bind_udp("ntp", listen.addresses, listen.ntp_port),
             *(
                 bind_unix(name, Path(f"{name}.sock"))
@@ -204,10 +206,19 @@ class BoxRole:
             "tsp_tcp": self._address("tsp_tcp"),
             "api": f"https://{self._address('api')}",
             "ntp": self._address("ntp"),
+            **self._device_facts(),
             "ca_cert": str(places.public / ROOTS),
             "tsa_certs": certificates,
             "cli": str(Path(sys.executable).with_name("shiyin")),
             **({"demo_credentials": str(places.demo_credentials)} if self._is_demo else {}),
+        }
+
+    def _device_facts(self) -> dict[str, object]:
+        """Give where phones co-sign, as far as there are ports for them."""
+        bound = {each.name for each in self._listeners}
+        spelt = {"device": "https://{}", "cosign_tcp": "{}"}
+        return {
+            name: form.format(self._address(name)) for name, form in spelt.items() if name in bound
         }
 
     def _address(self, name: str) -> str:
