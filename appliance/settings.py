@@ -237,10 +237,17 @@ class Pki(_Table, frozen=True):
     same_key_renewals: Annotated[int, Meta(ge=0, le=100)] = 3
 
 
+class Cosign(_Table, frozen=True):
+    """How phones co-sign; `plain_on_loopback` leaves TLS off the TCP port where it is loopback's."""
+
+    plain_on_loopback: bool = False
+
+
 class Limits(_Table, frozen=True):
     """What clients may take of a port: seconds, and numbers over all the fronts together.
 
-    A source is an IPv4 address or an IPv6 /64.  `ntp_per_source_s` are requests a second.
+    A source is an IPv4 address or an IPv6 /64.  `ntp_per_source_s` are requests a second, and so
+    are messages of enrolments and calls of phones that show no right to anything.
     """
 
     head_deadline_s: Seconds = 10.0
@@ -250,6 +257,8 @@ class Limits(_Table, frozen=True):
     connections: Annotated[int, Meta(ge=1, le=65_536)] = 4096
     connections_per_source: Annotated[int, Meta(ge=1, le=65_536)] = 256
     ntp_per_source_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
+    enrol_per_source_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    rejected_per_source_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 2
 
 
 class Settings(_Table, frozen=True):
@@ -267,6 +276,7 @@ class Settings(_Table, frozen=True):
     authority: tuple[OutsideAuthority, ...] = ()
     verify: Verify = Verify()
     pki: Pki = Pki()
+    cosign: Cosign = Cosign()
     limits: Limits = Limits()
 
     @property
