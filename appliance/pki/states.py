@@ -1,6 +1,7 @@
 """The states of certificates, requests, jobs and batches, each as one frozen table of steps.
 
-The registry keeps the values of the states as text; docs/registry-states.md is made from here.
+The registry keeps the values of the states as text; docs/registry-states.md is made from here
+and from `cosign.registry_states`.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
@@ -57,7 +58,8 @@ class Machine(Generic[S, E]):
         return "\n".join(lines) + "\n"
 
 
-def _machine(name: str, first: S, steps: Iterable[tuple[Iterable[S], E, S]]) -> Machine[S, E]:
+def make_machine(name: str, first: S, steps: Iterable[tuple[Iterable[S], E, S]]) -> Machine[S, E]:
+    """Make a machine of rows: the states in which an event may come, and the one after it."""
     rows = {(old, event): new for olds, event, new in steps for old in olds}
     return Machine(name, first, MappingProxyType(rows))
 
@@ -89,7 +91,7 @@ class CertificateEvent(enum.Enum):
 _C, _CE = CertificateState, CertificateEvent
 _LIVING = (_C.VALID, _C.EXPIRING)
 
-CERTIFICATE = _machine(
+CERTIFICATE = make_machine(
     "certificate",
     _C.PENDING,
     (
@@ -133,7 +135,7 @@ class RequestEvent(enum.Enum):
 
 _R, _RE = RequestState, RequestEvent
 
-REQUEST = _machine(
+REQUEST = make_machine(
     "request",
     _R.CREATED,
     (
@@ -175,7 +177,7 @@ class JobEvent(enum.Enum):
 
 _J, _JE = JobState, JobEvent
 
-JOB = _machine(
+JOB = make_machine(
     "job",
     _J.QUEUED,
     (
@@ -211,7 +213,7 @@ class ItemEvent(enum.Enum):
 
 _I, _IE = ItemState, ItemEvent
 
-ITEM = _machine(
+ITEM = make_machine(
     "job item",
     _I.WAITING,
     (
@@ -245,7 +247,7 @@ class BatchEvent(enum.Enum):
 
 _B, _BE = BatchState, BatchEvent
 
-BATCH = _machine(
+BATCH = make_machine(
     "batch",
     _B.OPEN,
     (
@@ -275,7 +277,7 @@ class AccountEvent(enum.Enum):
 
 _A, _AE = AccountState, AccountEvent
 
-ACCOUNT = _machine(
+ACCOUNT = make_machine(
     "account",
     _A.ACTIVE,
     (
@@ -287,11 +289,15 @@ ACCOUNT = _machine(
 
 MACHINES = (CERTIFICATE, REQUEST, JOB, ITEM, BATCH, ACCOUNT)
 
+_HEAD = """# States of the registry
+Made from `appliance/pki/states.py` and `appliance/cosign/registry_states.py`; a test compares.
+"""
 
-def page() -> str:
+
+def page(machines: Iterable[Machine[Any, Any]]) -> str:
     """Render docs/registry-states.md: every machine as a diagram and a table."""
-    parts = ["# States of the registry\nMade from `appliance/pki/states.py`; a test compares.\n"]
-    for machine in MACHINES:
+    parts = [_HEAD]
+    for machine in machines:
         parts.append(f"\n## {machine.name.capitalize()}\n")
         parts.append(f"```mermaid\n{machine.diagram()}```\n\n{machine.markdown()}")
     return "".join(parts)

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.cosign import registry_states
 from appliance.errors import Conflict
 from appliance.pki import states
-from appliance.pki.states import CERTIFICATE, MACHINES, CertificateEvent, CertificateState, Machine
+from appliance.pki.states import CERTIFICATE, CertificateEvent, CertificateState, Machine
 
 PAGE = Path(__file__).parents[2] / "docs" / "registry-states.md"
 AnyMachine = Machine[Any, Any]
+MACHINES: tuple[AnyMachine, ...] = (*states.MACHINES, *registry_states.MACHINES)
 
 
 def events_of(machine: AnyMachine) -> type[enum.Enum]:
@@ -57,6 +59,11 @@ def test_final_states_are_those_the_word_says():
         "job item": {"done"},
         "batch": {"imported", "cancelled"},
         "account": {"closed"},
+        "user": {"closed"},
+        "activation": {"used"},
+        "device": {"revoked"},
+        "task": {"done", "cancelled", "expired"},
+        "task item": {"signed", "failed"},
     }
 
 
@@ -67,4 +74,4 @@ def test_revoked_certificate_never_comes_back():
 
 
 def test_page_of_the_docs_tells_the_tables():
-    assert PAGE.read_text("utf-8") == states.page()
+    assert PAGE.read_text("utf-8") == states.page(MACHINES)
