@@ -8,7 +8,17 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import ColumnElement, Connection, Select, Table, func, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from appliance.errors import Conflict, NotFound
 from appliance.pki.states import Machine
@@ -39,7 +49,7 @@ def fetch(connection: Connection, query: Select[Any], kind: type[RowT]) -> list[
 
 def get(connection: Connection, table: Table, row_id: str, kind: type[RowT]) -> RowT:
     """Read one row.  Raises NotFound."""
-    found = fetch(connection, select(table).where(table.c.id == row_id), kind)
+    found = fetch(connection, select(table).where(_key(table) == row_id), kind)
     if not found:
         raise NotFound(f"nothing in {table.name} has this id")
     return found[0]
@@ -61,11 +71,12 @@ def page(
     table: Table, conditions: Iterable[ColumnElement[bool]], after: Cursor | None, limit: int
 ) -> Select[Any]:
     """Ask for at most `limit` rows, newest first, from behind `after`."""
-    place = tuple_(table.c.created_us, table.c.id)
+    key = _key(table)
+    place = tuple_(table.c.created_us, key)
     query = select(table).where(*conditions)
     if after is not None:
         query = query.where(place < tuple_(after.created_us, after.id))
-    return query.order_by(table.c.created_us.desc(), table.c.id.desc()).limit(limit)
+    return query.order_by(table.c.created_us.desc(), key.desc()).limit(limit)
 
 
 def move(
@@ -82,10 +93,10 @@ def move(
     no row or the state is another by now, NotFound.
     """
     new = machine.after(*step)
-    statement = update(table).where(table.c.id == row_id, table.c.state == step[0])
+    statement = update(table).where(_key(table) == row_id, table.c.state == step[0])
     if connection.execute(statement.values(state=new, **details)).rowcount:
         return new
-    current = connection.execute(select(table.c.state).where(table.c.id == row_id)).scalar()
+    current = connection.execute(select(table.c.state).where(_key(table) == row_id)).scalar()
     if current is None:
         raise NotFound(f"nothing in {table.name} has this id")
     raise Conflict(f"the {machine.name} is {current.name} and not {step[0].name}")
@@ -97,3 +108,9 @@ def count_by_state(
     """Count rows in each state that has any."""
     query = select(table.c.state, func.count()).where(*conditions).group_by(table.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _key(table: Table) -> Column[str]:
+    """Tell the column that names a row of `table`: `id`, or its primary key."""
+    found: Column[str] = table.c.id if "id" in table.c else next(iter(table.primary_key))
+    return found

@@ -1,7 +1,8 @@
 """The tables of the registry.
 
 Identifiers are 16 octets in hex, digests are SM3 in hex, instants POSIX microseconds; states are
-the values of the enums in `pki.states`.  A change here needs a revision in `migrations/versions`.
+the values of the enums in `pki.states` and `cosign.registry_states`.  A change here needs a
+revision in `migrations/versions`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from appliance.cosign.registry_states import (
+    ActivationState,
+    DeviceState,
+    TaskItemState,
+    TaskState,
+    UserState,
+)
 from appliance.errors import Fault
 from appliance.pki.states import (
     AccountState,
@@ -45,11 +53,11 @@ _SERIAL_NUMBER = 40
 class StateText(TypeDecorator[State], Generic[State]):
     """A state as the text of its value."""
 
-    impl = String(16)
+    impl = String
     cache_ok = True
 
-    def __init__(self, states: type[State]) -> None:
-        super().__init__()
+    def __init__(self, states: type[State], length: int = 16) -> None:
+        super().__init__(length)
         self.states = states
 
     def process_bind_param(self, value: State | None, dialect: Dialect) -> str | None:  # noqa: ARG002  SQLAlchemy's signature
@@ -210,4 +218,106 @@ idempotency = Table(
     Column("response", LargeBinary),
     Column("created_us", BigInteger, nullable=False),
     Index(None, "created_us"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("uid", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("department", String(64), nullable=False),
+    Column("fields", JsonText, nullable=False),
+    Column("state", StateText(UserState), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index(None, "created_us", "uid"),
+)
+
+activations = Table(
+    "activations",
+    metadata,
+    Column("id", String(_ID), primary_key=True),
+    Column("uid", String(64), ForeignKey("users.uid"), nullable=False),
+    Column("usage", String(16), nullable=False),
+    Column("authority", String(64), nullable=False),
+    Column("template", String(64), nullable=False),
+    Column("fields", JsonText, nullable=False),
+    Column("state", StateText(ActivationState), nullable=False),
+    Column("device", String(64)),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index(None, "created_us", "id"),
+    Index(None, "uid", "created_us", "id"),
+    Index(None, "state", "expires_us"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("uid", String(64), ForeignKey("users.uid"), nullable=False),
+    Column("activation", String(_ID), ForeignKey("activations.id"), nullable=False),
+    Column("label", String(64), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("credential", LargeBinary, nullable=False),
+    Column("csr", LargeBinary, nullable=False),
+    Column("request_id", String(_ID), nullable=False),
+    Column("certificate_id", String(_ID), ForeignKey("certificates.id")),
+    Column("state", StateText(DeviceState, 32), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index(None, "created_us", "id"),
+    Index(None, "uid", "created_us", "id"),
+    Index(None, "certificate_id"),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(_ID), primary_key=True),
+    Column("uid", String(64), ForeignKey("users.uid"), nullable=False),
+    Column("application", String(64), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("state", StateText(TaskState), nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    Index(None, "created_us", "id"),
+    Index(None, "uid", "created_us", "id"),
+    Index(None, "application", "created_us", "id"),
+    Index(None, "state", "expires_us"),
+)
+
+task_items = Table(
+    "task_items",
+    metadata,
+    Column("task", String(_ID), ForeignKey("tasks.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("id", String(_ID), nullable=False),
+    Column("uid", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("form", String(16), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("octets", Integer, nullable=False),
+    Column("digest", String(_SM3), nullable=False),
+    Column("state", StateText(TaskItemState), nullable=False),
+    Column("device", String(64)),
+    Column("signature", LargeBinary),
+    Column("certificate_id", String(_ID), ForeignKey("certificates.id")),
+    Column("reason", Text),
+    Column("created_us", BigInteger, nullable=False),
+    Column("updated_us", BigInteger, nullable=False),
+    UniqueConstraint("id"),
+    Index(None, "uid", "state", "created_us", "task", "position"),
+)
+
+followed = Table(
+    "followed",
+    metadata,
+    Column("source", String(32), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
 )

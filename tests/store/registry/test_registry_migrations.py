@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "next"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade():
@@ -42,6 +42,15 @@ def newer_scripts(tmp_path):
     folder = tmp_path / "migrations"
     shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "r_next.py").write_text(NEXT)
+    return folder
+
+
+@pytest.fixture
+def older_scripts(tmp_path):
+    """The migrations of the program that had no co-signing."""
+    folder = tmp_path / "older"
+    unknown = shutil.ignore_patterns("__pycache__", "r0002_*")
+    shutil.copytree(SCRIPTS, folder, ignore=unknown)
     return folder
 
 
@@ -70,11 +79,24 @@ def test_empty_database_becomes_a_registry_once_and_without_backup(empty_url):
     database.close()
 
 
+def test_registry_of_before_co_signing_keeps_its_data(empty_url, older_scripts):
+    database = open_database(empty_url)
+    assert migrate(database, no_backup, older_scripts).new == "0001"
+    assert "tasks" not in tables_of(database)
+    keep(database, certificate(1))
+    backups = []
+    assert migrate(database, lambda: backups.append(1)) == Upgrade("0001", "0002")
+    assert backups == [1]
+    assert tables_of(database) == {*metadata.tables, "alembic_version"}
+    assert database.read(lambda c: certificates.get(c, row_id(1))) == certificate(1)
+    database.close()
+
+
 def test_upgrade_keeps_the_data_after_a_backup_of_it(database, newer_scripts):
     keep(database, certificate(1))
     seen = []
     upgrade = migrate(database, lambda: seen.append(tables_of(database)), newer_scripts)
-    assert upgrade == Upgrade("0001", "next")
+    assert upgrade == Upgrade("0002", "next")
     assert seen == [{*metadata.tables, "alembic_version"}]
     notes = text("SELECT id, note FROM certificates")
     assert database.read(lambda c: list(c.execute(notes))) == [(row_id(1), "kept")]
@@ -82,7 +104,7 @@ def test_upgrade_keeps_the_data_after_a_backup_of_it(database, newer_scripts):
 
 def test_schema_newer_than_the_program_is_refused_and_left_alone(database, newer_scripts):
     migrate(database, lambda: None, newer_scripts)
-    with pytest.raises(Refused, match="schema next, newer than 0001"):
+    with pytest.raises(Refused, match="schema next, newer than 0002"):
         migrate(database, no_backup)
     assert database.read(revision_of) == "next"
 
@@ -93,7 +115,7 @@ def test_upgrade_that_breaks_changes_nothing(database, newer_scripts):
     script.write_text(NEXT + '    op.execute(sa.text("UPDATE nowhere SET note = 1"))\n')
     with pytest.raises(Fault):
         migrate(database, lambda: None, newer_scripts)
-    assert database.read(revision_of) == "0001"
+    assert database.read(revision_of) == "0002"
     assert "seals" not in tables_of(database)
     assert database.read(lambda c: certificates.get(c, row_id(1))) == certificate(1)
 
@@ -104,14 +126,14 @@ def test_backup_that_fails_stops_the_upgrade(database, newer_scripts):
 
     with pytest.raises(Fault, match="no room"):
         migrate(database, fail, newer_scripts)
-    assert database.read(revision_of) == "0001"
+    assert database.read(revision_of) == "0002"
 
 
 def test_two_managers_that_start_together_migrate_once(empty_url):
     databases = [open_database(empty_url) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         upgrades = list(pool.map(lambda each: migrate(each, no_backup), databases))
-    assert [upgrade.new for upgrade in upgrades] == ["0001", "0001"]
+    assert [upgrade.new for upgrade in upgrades] == ["0002", "0002"]
     assert tables_of(databases[0]) == {*metadata.tables, "alembic_version"}
     for each in databases:
         each.close()
@@ -125,7 +147,7 @@ def test_backup_is_a_registry_of_its_moment_for_its_owner_alone(database, tmp_pa
     assert path.name == "registry-19700101T000001Z.sqlite"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     copy = open_database(f"sqlite:///{path}")
-    assert migrate(copy, no_backup).old == "0001"
+    assert migrate(copy, no_backup).old == "0002"
     assert copy.read(lambda c: certificates.find(c, CertificateFilter())) == [certificate(1)]
     copy.close()
 
