@@ -51,6 +51,10 @@ class RateTable:
         account.is_told = True
         return Verdict.COMPLAIN
 
+    def is_full(self, source: bytes, now_s: float) -> bool:
+        """Tell whether `judge` would refuse a request now, without counting one."""
+        return source in self._accounts and self._account(source, now_s).level + 1 > self._burst
+
     def _account(self, source: bytes, now_s: float) -> _Account:
         """Give the account of a source as it is now, a fresh one when it has rested."""
         account = self._accounts.pop(source, None)

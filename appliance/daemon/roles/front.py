@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from appliance.crypto.engine import choose_engine
 from appliance.daemon.descriptors import raise_descriptor_limit
+from appliance.daemon.devices import DevicePart
 from appliance.daemon.line import keep_line
 from appliance.daemon.places import read_boot_id
 from appliance.daemon.roles.setting import Setting, close_ports
@@ -30,6 +31,7 @@ from appliance.services.reactor import ListeningPort
 from appliance.services.timestamping import StampDesk
 from appliance.services.verifying import TrustedRoots, Verifier
 from appliance.settings import Settings
+from appliance.wire.devices.tcp import CosignLimits
 from appliance.wire.http.site import Limits, Route, Site
 from appliance.wire.ipc import FrameProtocol
 from appliance.wire.ntp_udp import NtpResponder
@@ -55,6 +57,15 @@ def tcp_limits(settings: Settings) -> TcpLimits:
     """Give what one front grants on the port of the socket protocol."""
     return TcpLimits(
         message_deadline_s=settings.limits.head_deadline_s, **_connection_limits(settings)
+    )
+
+
+def cosign_limits(settings: Settings) -> CosignLimits:
+    """Give what one front grants on the TCP port of phones."""
+    return CosignLimits(
+        first_deadline_s=settings.limits.head_deadline_s,
+        frame_deadline_s=settings.limits.body_deadline_s,
+        **_connection_limits(settings),
     )
 
 
@@ -106,6 +117,7 @@ class FrontRole:
             clock=setting.reactor,
             limits=tcp_limits(settings),
         )
+        self._devices = DevicePart(setting, http_limits(settings), cosign_limits(settings))
         self._ntp_rates = ntp_rates(settings)
         self._errands = Errands(settings.time, setting.places, setting.reactor)
         self._ports: list[ListeningPort] = []
@@ -128,6 +140,7 @@ class FrontRole:
         for line in self._lines:
             line.startService()
         self._errands.start()
+        self._devices.start()
         for name, factory in (("tsp_http", self._site), ("tsp_tcp", self._tcp)):
             for listener in self._setting.sockets(name):
                 self._ports.append(
@@ -146,12 +159,18 @@ class FrontRole:
     async def stop(self) -> None:
         """Close the ports, wait for the answers under way, hang up."""
         await close_ports(self._ports)
+        await self._devices.close()
         deadline = self._setting.reactor.seconds() + DRAIN_S
-        while self._desk.is_busy and self._setting.reactor.seconds() < deadline:
+        while self._is_busy and self._setting.reactor.seconds() < deadline:
             await deferLater(self._setting.reactor, 0.02)
         await self._errands.stop()
+        await self._devices.stop()
         for line in self._lines:
             await line.stopService()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._desk.is_busy or self._devices.is_busy
 
     def _status_heard(self, line: FrameProtocol[Any], frame: Hello | OcspReply) -> None:
         if isinstance(frame, OcspReply):

@@ -25,6 +25,7 @@ CODES: Mapping[int, str] = {
     415: "media-type",
     417: "expectation",
     422: "refused",
+    429: "too-many",
     431: "head-too-large",
     500: "fault",
     503: "unavailable",

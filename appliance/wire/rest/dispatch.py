@@ -81,6 +81,8 @@ class Memory(Protocol):
 
 
 Authenticate = Callable[[str], Awaitable[Caller | None]]
+Explain = Callable[[ApplianceError, str], Response]
+"""Makes the answer of an error, for a call of this id."""
 
 
 class Dispatcher:
@@ -95,8 +97,10 @@ class Dispatcher:
         authenticate: Authenticate,
         memory: Memory,
         draw: Callable[[int], bytes],
+        explain: Explain = problem_of,
     ) -> None:
         self._table = table
+        self._explain = explain
         self._authenticate = authenticate
         self._memory = memory
         self._draw = draw
@@ -139,7 +143,7 @@ class Dispatcher:
         except CancelledError:  # of something that the operation waited for: we are never cancelled
             response = problem(503, "it was broken off", request_id, {"Retry-After": "1"})
         except ApplianceError as error:
-            response = problem_of(error, request_id)
+            response = self._explain(error, request_id)
             if response.status == HTTPStatus.INTERNAL_SERVER_ERROR:
                 self._log.failure("an operation failed", operation=operation.name, id=request_id)
         except Exception:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import attrs
 import msgspec
 
 from appliance.wire.http.values import CODES, PROBLEM
@@ -27,6 +28,7 @@ _PROBLEM_SAYS = {
     415: "the body is of another media type",
     417: "something else than 100-continue is expected",
     422: "a policy forbids it, or the Idempotency-Key was used for another call",
+    429: "a limit is reached; it may be tried later",
     431: "the head of the request is too large",
     500: "the box is at fault",
     503: "it cannot be done now; Retry-After tells when to try again",
@@ -36,9 +38,20 @@ _BEFORE_ALL = frozenset({408, 411, 417, 431, 505})
 """What the HTTP layer may answer before it knows what is asked."""
 
 
-def describe(table: Table, *, title: str, version: str) -> dict[str, Any]:
+@attrs.frozen
+class Problems:
+    """How an interface tells of errors: the Struct of all, and what a status says there."""
+
+    kind: type[msgspec.Struct] = Problem
+    says: Mapping[int, str] = attrs.field(factory=dict)
+
+
+def describe(
+    table: Table, *, title: str, version: str, problems: Problems | None = None
+) -> dict[str, Any]:
     """Make the document of every operation of `table`, as plain values."""
-    types = _types(table)
+    problems = problems or Problems()
+    types = _types(table, problems.kind)
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     by_type = dict(zip(types, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -51,20 +64,21 @@ def describe(table: Table, *, title: str, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "responses": _problems(by_type[Problem]),
-            "securitySchemes": {
-                "token": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "the token of an account",
-                }
-            },
+            "responses": _problems(by_type[problems.kind], problems.says),
+            "securitySchemes": _security(table),
         },
     }
 
 
-def _types(table: Table) -> list[Any]:
-    found: dict[Any, None] = {Problem: None}
+def _security(table: Table) -> dict[str, Any]:
+    if all(operation.roles is None for operation in table.operations):
+        return {}
+    said = "the token of an account"
+    return {"token": {"type": "http", "scheme": "bearer", "description": said}}
+
+
+def _types(table: Table, problem: type[msgspec.Struct]) -> list[Any]:
+    found: dict[Any, None] = {problem: None}
     for operation in table.operations:
         for each in (operation.query, operation.body, operation.gives):
             kind = each.schema if isinstance(each, Octets) else each
@@ -107,11 +121,11 @@ def _responses(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
     return {str(operation.status): success, **responses}
 
 
-def _problems(schema: Any) -> dict[str, Any]:  # noqa: ANN401  a JSON value
+def _problems(schema: Any, says: Mapping[int, str]) -> dict[str, Any]:  # noqa: ANN401  a JSON value
     content = {PROBLEM: {"schema": schema}}
     return {
         CODES[status]: {"description": said, "content": content}
-        for status, said in _PROBLEM_SAYS.items()
+        for status, said in {**_PROBLEM_SAYS, **says}.items()
     }
 
 
