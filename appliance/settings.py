@@ -238,7 +238,7 @@ class Pki(_Table, frozen=True):
 
 
 class Cosign(_Table, frozen=True):
-    """How phones co-sign; `plain_on_loopback` leaves TLS off the TCP port where it is loopback's."""
+    """How phones co-sign; `plain_on_loopback` has the TCP port of loopback go without TLS."""
 
     plain_on_loopback: bool = False
 
