@@ -1,15 +1,10 @@
-"""Asking the signer: questions on their way, answered by number, none waiting for ever."""
+"""Asking the signer's authorities, by the verb set of its socket `admin`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
-from typing import Any
 
-from twisted.internet.defer import Deferred
-
-from appliance import errors
-from appliance.errors import ApplianceError, Fault, Unavailable
+from appliance.errors import Fault
 from appliance.services.certifying.messages import (
     AdminQuestion,
     AdminRefusal,
@@ -27,48 +22,33 @@ from appliance.services.certifying.messages import (
 )
 from appliance.services.messages import Frame
 from appliance.services.reactor import Clock
-
-PATIENCE_S = 30.0
-_KINDS = {
-    kind.__name__: kind
-    for kind in vars(errors).values()
-    if isinstance(kind, type) and issubclass(kind, ApplianceError)
-}
+from appliance.services.registration.questions import Questions, refusal
 
 
 class SignerDesk:
     """Sends questions to the signer while it is there, and hands each its answer."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._send: Callable[[Frame], bool] | None = None
-        self._numbers = count(1)
-        self._waiting: dict[int, Deferred[Any]] = {}
+        self._questions: Questions[Issued | Done] = Questions(clock)
 
     def signer_arrived(self, send: Callable[[Frame], bool]) -> None:
         """The signer greeted: questions can go out."""
-        self._send = send
+        self._questions.arrived(send)
 
     def signer_left(self) -> None:
         """The signer is gone: nobody waits for it."""
-        self._send = None
-        waiting, self._waiting = self._waiting, {}
-        for answer in waiting.values():
-            answer.errback(Unavailable("the signer went away"))
+        self._questions.left()
 
     def answer_arrived(self, frame: Issued | Done | AdminRefusal) -> None:
         """Hand an answer to who asked; one that came too late is nobody's."""
-        answer = self._waiting.pop(frame.batch, None)
-        if answer is None:
-            return
         if isinstance(frame, AdminRefusal):
-            answer.errback(_KINDS.get(frame.kind, Fault)(frame.detail))
+            self._questions.settle(frame.batch, refusal(frame.kind, frame.detail))
         else:
-            answer.callback(frame)
+            self._questions.settle(frame.batch, frame)
 
     async def issue(self, asks: Sequence[IssueAsk]) -> list[bytes | IssueRefusal]:
         """Ask for certificates: DER or a refusal each, in the order asked."""
-        frame = await self._ask(lambda number: IssueBatch(number, list(asks)))
+        frame = await self._questions.ask(lambda number: IssueBatch(number, list(asks)))
         if not isinstance(frame, Issued) or len(frame.results) != len(asks):
             raise Fault("the signer answers something that was not asked")
         return frame.results
@@ -110,26 +90,7 @@ class SignerDesk:
         return signature, chain
 
     async def _facts(self, make: Callable[[int], AdminQuestion]) -> dict[str, object]:
-        frame = await self._ask(make)
+        frame = await self._questions.ask(make)
         if not isinstance(frame, Done):
             raise Fault("the signer answers something that was not asked")
         return frame.facts
-
-    async def _ask(self, make: Callable[[int], AdminQuestion]) -> Issued | Done:
-        """Ask one question.  Raises what the signer refuses with, Unavailable without a signer."""
-        number = next(self._numbers)
-        if self._send is None or not self._send(make(number)):
-            raise Unavailable("the signer cannot be asked now")
-        answer: Deferred[Issued | Done] = Deferred()
-        self._waiting[number] = answer
-        late = self._clock.callLater(PATIENCE_S, self._expire, number)
-        try:
-            return await answer
-        finally:
-            if late.active():
-                late.cancel()
-
-    def _expire(self, number: int) -> None:
-        answer = self._waiting.pop(number, None)
-        if answer is not None:
-            answer.errback(Unavailable("the signer does not answer in time"))

@@ -85,14 +85,13 @@ def find(
 
 def find_uncertified(connection: Connection, limit: int = 100) -> list[DeviceRow]:
     """List devices whose request was not sent yet, or has its certificate: work to be done."""
-    ready = (RequestState.SUBMITTED, RequestState.ISSUED)
     query = (
         select(table)
         .outerjoin(requests, requests.c.id == table.c.request_id)
         .where(
             table.c.certificate_id.is_(None),
             table.c.state != DeviceState.REVOKED,
-            or_(requests.c.id.is_(None), requests.c.state.in_(ready)),
+            or_(requests.c.id.is_(None), requests.c.state == RequestState.ISSUED),
         )
         .order_by(table.c.created_us, table.c.id)
         .limit(limit)

@@ -13,7 +13,8 @@ from appliance.services.certifying.messages import (
     Issued,
     IssueRefusal,
 )
-from appliance.services.registration.signer_desk import PATIENCE_S, SignerDesk
+from appliance.services.registration.questions import PATIENCE_S
+from appliance.services.registration.signer_desk import SignerDesk
 
 ASK = IssueAsk(bytes(16), "issuing-sm2", "person", {})
 
