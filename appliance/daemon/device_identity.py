@@ -49,7 +49,7 @@ class DeviceIdentity:
         self._clock = clock
         self._now = now
         self._loaded = b""
-        self._is_renewing = False
+        self._is_renewing = self._is_stopped = False
         self._call: DelayedCall | None = None
         self._retry_s = _FIRST_RETRY_S
 
@@ -62,14 +62,12 @@ class DeviceIdentity:
 
     def stop(self) -> None:
         """Look no more."""
-        if self._call is not None and self._call.active():
-            self._call.cancel()
-        self._call = None
+        self._is_stopped = True
+        self._cancel()
 
     def look(self) -> None:
         """Show what lies there now, and ask for a certificate where one is wanted."""
-        self.stop()
-        self._call = self._clock.callLater(LOOK_S, self.look)
+        self._look_in(LOOK_S)
         self._load()
         if not self._is_renewing and self._store.is_due(self._now()):
             self._is_renewing = True
@@ -97,9 +95,17 @@ class DeviceIdentity:
             self._log.info("the certificate shown to phones waits", why=why)
         else:
             self._log.failure("the certificate shown to phones could not be renewed", failure)
-        self.stop()
-        self._call = self._clock.callLater(self._retry_s, self.look)
+        self._look_in(self._retry_s)
         self._retry_s = min(2 * self._retry_s, LOOK_S)
+
+    def _look_in(self, seconds: float) -> None:
+        self._cancel()
+        if not self._is_stopped:
+            self._call = self._clock.callLater(seconds, self.look)
+
+    def _cancel(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
 
     def _rest(self, _result: None) -> None:
         self._is_renewing = False

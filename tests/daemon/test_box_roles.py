@@ -45,6 +45,22 @@ def test_facts_name_the_first_address_as_a_url_spells_it(
         listener.socket.close()
 
 
+def test_facts_name_the_ports_of_phones_where_there_are_any(tmp_path: Path) -> None:
+    names = ("tsp_http", "tsp_tcp", "api", "device", "cosign_tcp")
+    bound = [each for name in names for each in bind_tcp(name, ("127.0.0.1",), 0)]
+    ntp = bind_udp("ntp", ("127.0.0.1",), 0)
+    role = BoxRole(make_setting(tmp_path))
+    role._listeners = [*bound, *ntp]
+    facts = role._facts()
+    device_port, cosign_port = (each.socket.getsockname()[1] for each in bound[3:])
+    assert facts["device"] == f"https://127.0.0.1:{device_port}"
+    assert facts["cosign_tcp"] == f"127.0.0.1:{cosign_port}"
+    role._listeners = [*bound[:3], *ntp]
+    assert not {"device", "cosign_tcp"} & set(role._facts())
+    for listener in (*bound, *ntp):
+        listener.socket.close()
+
+
 def test_facts_name_one_certificate_for_each_algorithm(tmp_path: Path) -> None:
     bound = [
         *bind_tcp("tsp_http", ("127.0.0.1",), 0),

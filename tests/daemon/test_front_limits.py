@@ -2,10 +2,13 @@
 
 import pytest
 
-from appliance.daemon.roles.front import http_limits, tcp_limits
+from appliance.daemon.devices import device_rates
+from appliance.daemon.roles.front import cosign_limits, http_limits, tcp_limits
 from appliance.settings import Limits, Settings
 from appliance.wire.connections import ConnectionLimits
+from appliance.wire.devices.tcp import CosignLimits
 from appliance.wire.http.site import Limits as HttpLimits
+from appliance.wire.rates import Verdict
 from appliance.wire.tsp.tcp import TcpLimits
 
 
@@ -13,6 +16,7 @@ def test_one_front_grants_by_default_what_the_layers_do() -> None:
     settings = Settings(fronts=1)
     assert http_limits(settings) == HttpLimits()
     assert tcp_limits(settings) == TcpLimits()
+    assert cosign_limits(settings) == CosignLimits()
 
 
 def test_deadlines_are_those_of_the_settings() -> None:
@@ -28,3 +32,12 @@ def test_connections_are_shared_out_to_the_fronts(fronts: int, each: int) -> Non
     limits: tuple[ConnectionLimits, ...] = (http_limits(settings), tcp_limits(settings))
     for one in limits:
         assert (one.connections, one.connections_per_source) == (each, each)
+
+
+@pytest.mark.parametrize("fronts", [1, 4])
+def test_what_phones_may_try_is_shared_out_to_the_fronts(fronts: int) -> None:
+    settings = Settings(fronts=fronts, limits=Limits(enrol_per_source_s=4, rejected_per_source_s=2))
+    rates = device_rates(settings)
+    for table, burst in ((rates.enrolments, 120), (rates.rejections, 60)):
+        granted = [table.judge(b"a", 0.0) for _ in range(burst)].count(Verdict.ANSWER)
+        assert granted == burst // fronts

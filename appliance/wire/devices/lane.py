@@ -96,13 +96,13 @@ class Lane(Generic[AnswerT]):
         """
         source = source_of(client)
         self._admit(source, octets)
-        number = next(self._numbers)
-        if self._send is None or not self._send(make(number)):
-            raise Unavailable("it cannot be asked now")
-        answer: Deferred[AnswerT] = Deferred()
+        number, answer = next(self._numbers), Deferred[AnswerT]()
         self._waiting[number] = _Waiting(answer, source, octets)
         self._of_source[source] += 1
         self._octets += octets
+        if self._send is None or not self._send(make(number)):
+            self._take(number)
+            raise Unavailable("it cannot be asked now")
         late: Any = self._clock.callLater(
             patience_s, self._fail, number, "it does not answer in time"
         )

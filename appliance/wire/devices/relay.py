@@ -147,7 +147,9 @@ class DeviceRelay:
 
 def _fits(request: DeviceRequest, answer: ResultsAnswer) -> bool:
     """Tell whether there is a result for each item; `tasks` gives as many as wait."""
-    return request.verb is Verb.TASKS or len(answer.results) == len(request.items)
+    numbers = (each for each in answer.results if isinstance(each, int))
+    is_full = request.verb is Verb.TASKS or len(answer.results) == len(request.items)
+    return is_full and all(1 <= number <= len(Code) for number in numbers)
 
 
 def _too_many(detail: str) -> CodeAnswer:
