@@ -29,6 +29,7 @@ from kit import (
     openssl,
     pages,
     path_seeds,
+    phone_seeds,
     signature_seeds,
     stamping,
     tokens,
@@ -110,6 +111,7 @@ def main() -> None:
             **issuing_seeds.all_seeds(),
             **exchange_seeds.all_seeds(),
             **client_seeds.all_seeds(),
+            **phone_seeds.all_seeds(),
         }
     assert sorted(written) == target_names()
     for target, seeds in written.items():
