@@ -51,7 +51,7 @@ class VerificationPart:
         further = settings.verify.roots
         bundles = [places.public / ROOTS, *([Path(further)] if further else [])]
         self._shelf = PublicShelf(bundles, places.published)
-        engine = choose_engine(will_sign=False).engine
+        engine = self.engine = choose_engine(will_sign=False).engine
         verifier = SignatureVerifier(
             engine,
             functools.partial(verify_signature, engine),

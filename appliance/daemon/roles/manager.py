@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from appliance.daemon.line import keep_line
 from appliance.daemon.outside import outside_roads
+from appliance.daemon.phones import PhonePart
 from appliance.daemon.roles.setting import Setting, close_ports
 from appliance.daemon.verification import VerificationPart
 from appliance.errors import ApplianceError
@@ -86,6 +87,14 @@ class ManagerRole:
         self._offline = OfflineDesk(office, self._requests)
         self._accounts = AccountDesk(office)
         self._verification = VerificationPart(setting, self._registry, host_utc)
+        self._phones = PhonePart(
+            setting,
+            office,
+            self._signer,
+            requests=self._requests,
+            certificates=self._certificates,
+            engine=self._verification.engine,
+        )
         files = TlsFiles(setting.places.manager)
         self._tls_files = files
         self._tls = TlsKeeper(files, settings.api.hosts)
@@ -114,6 +123,7 @@ class ManagerRole:
         self._identity.load(self._tls_files.chain, self._tls_files.key)
         self._line.startService()
         self._verification.start()
+        self._phones.start()
         self._listen()
         self._chores.start(_CHORES_S, now=False)
 
@@ -124,6 +134,7 @@ class ManagerRole:
             self._chores.stop()
         self._cancel_retry()
         await self._line.stopService()
+        await self._phones.stop()
         await self._verification.stop()
         self._registry.close()
 
@@ -167,7 +178,8 @@ class ManagerRole:
             allowed_uids=frozenset({0, os.getuid()}),
             clock=reactor,
         )
-        for name, factory in (("api", door), ("manage", manage)):
+        factories = {"api": door, "manage": manage, "portal": self._phones.server()}
+        for name, factory in factories.items():
             for listener in self._setting.sockets(name):
                 self._ports.append(
                     reactor.adoptStreamPort(
@@ -186,6 +198,7 @@ class ManagerRole:
             self._verification.room,
         )
         operations = [each for room in rooms for each in room.operations()]
+        operations += self._phones.operations()
         description = DescriptionRoom(operations)
         return Dispatcher(
             Table([*operations, *description.operations()]),
@@ -267,6 +280,7 @@ class ManagerRole:
     async def _do_chores(self) -> None:
         await self._requests.resume()
         await self._certificates.sweep()
+        await self._phones.settle()
         if self._tls.is_due(host_utc()):
             await self._renew_tls()
         await self._renewals.work()

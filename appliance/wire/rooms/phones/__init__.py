@@ -1,0 +1,1 @@
+"""The rooms of co-signing: users, activations, devices, tasks."""
