@@ -18,9 +18,11 @@ GOOD_ONES = 2
 """The good client's connections: one on each port."""
 
 
-@pytest.fixture(params=["http", "tcp"])
-def port(request: pytest.FixtureRequest, attacker: Attacker) -> int:
-    return attacker.http_port if request.param == "http" else attacker.tcp_port
+@pytest.fixture(params=["http", "tcp", "device", "cosign_tcp"])
+def port(request: pytest.FixtureRequest, besieged: Box, attacker: Attacker) -> int:
+    own = {"http": attacker.http_port, "tcp": attacker.tcp_port}
+    name = request.param
+    return own[name] if name in own else int(besieged.facts[name].rpartition(":")[2])
 
 
 def serve_another(box: Box) -> None:
