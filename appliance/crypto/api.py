@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from appliance.crypto.secret import SecretBuffer
@@ -64,6 +64,87 @@ class Sm2Key(DigestKey, Protocol):
 
     def export_secret(self) -> SecretBuffer:
         """Copy d (32 octets) into a new locked buffer, for `sealing`; the caller closes it."""
+
+
+class Sm2Scalar(Protocol):
+    """A secret number in 1 .. n-1: a share, a nonce, an ephemeral key of two-party signing.
+
+    An opaque handle; equations stand in docs/protocol-cosign.md.  A closed one raises Fault.
+    """
+
+    def inverse(self) -> Sm2Scalar:
+        """Give x^-1 mod n."""
+
+    def times(self, other: Self, /) -> Sm2Scalar:
+        """Give the product mod n."""
+
+    def times_base(self) -> bytes:
+        """Give [x]G."""
+
+    def times_point(self, point: bytes, /) -> bytes:
+        """Give [x]Q.  Raises Malformed when Q is no point of the curve."""
+
+    def nonces(self, hedges: Sequence[bytes], /) -> list[tuple[Sm2Scalar, bytes]]:
+        """Draw k and [k]G for each hedge, 32 octets that tell what k is for.
+
+        Drawn over this share, fresh randomness and a counter too: neither a dead generator nor a
+        copy of the machine that is asked for something else repeats one.
+        """
+
+    def answer(self, nonce: Self, r: bytes, /) -> bytes:
+        """Give the signer's s3 = x(k + r); the nonce is closed whatever comes of it.
+
+        Raises Malformed for an r not below n, and where k + r = 0.
+        """
+
+    def finish(self, nonce: Self, rho: bytes, s3: bytes, r: bytes, /) -> bytes:
+        """Give the phone's s = rho w + x s3 - r, rho of 16 octets; the nonce is closed.
+
+        Raises Malformed for an s3 or r not below n.
+        """
+
+    def respond(self, nonce: Self, challenge: bytes, /) -> bytes:
+        """Give Schnorr's z = a + c x; the nonce is closed."""
+
+    def blinded(self, mask: bytes, /) -> bytes:
+        """Give x + mask mod n, which tells nothing of x to who lacks the mask."""
+
+    def derive(self, label: bytes, /) -> bytes:
+        """Derive 32 octets: HMAC-SM3 over a label, keyed with the 32 octets of x."""
+
+    def export_secret(self) -> SecretBuffer:
+        """Copy x into a new locked buffer, for `sealing`; the caller closes it."""
+
+    def close(self) -> None:
+        """Zero it; calling twice is harmless."""
+
+
+class CosignEngine(Protocol):
+    """What two-party signing needs beside an `Sm2Engine`; points are X||Y, never infinity."""
+
+    def draw_scalar(self) -> Sm2Scalar:
+        """Draw a secret number uniformly from 1 .. n-1."""
+
+    def load_scalar(self, secret: SecretBuffer) -> Sm2Scalar:
+        """Take x from a 32-octet buffer; the caller still closes it.  Raises Malformed."""
+
+    def load_blinded(self, blob: bytes, mask: bytes) -> Sm2Scalar:
+        """Take x = blob - mask mod n.  Raises Malformed for a blob not below n."""
+
+    def bind_many(self, triples: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes | None]:
+        """Compute [rho]Q1 + K for many public (rho of 16 octets, Q1, K).
+
+        None where Q1 or K is no point, or the sum is infinity.  The GIL is not held.
+        """
+
+    def combine(self, z: bytes, challenge: bytes, point: bytes) -> bytes | None:
+        """Compute the public [z]G - [c]X, which a Schnorr proof compares; None as above."""
+
+    def add_points(self, one: bytes, other: bytes) -> bytes | None:
+        """Add public points; None as above."""
+
+    def verify_digests(self, triples: Sequence[tuple[bytes, bytes, bytes]]) -> list[bool]:
+        """Verify many (public, e, r||s)."""
 
 
 class Sm2Engine(Protocol):

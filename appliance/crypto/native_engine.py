@@ -11,11 +11,14 @@ from typing import NoReturn
 
 from appliance.crypto import _native
 from appliance.crypto.api import DEFAULT_ID, KeyAlgorithm
+from appliance.crypto.libcrypto_cipher import hmac_sm3
 from appliance.crypto.secret import SecretBuffer
 from appliance.errors import Fault
 
 PRIVATE_OCTETS = 32
 PUBLIC_OCTETS = 64
+GROUP = 64
+"""Nonces that are made together."""
 
 
 class NativeEngine:
@@ -50,6 +53,30 @@ class NativeEngine:
     def verify_digests(self, triples: Iterable[tuple[bytes, bytes, bytes]]) -> list[bool]:
         """Verify many (public, e, r||s) in one call; the GIL is held only to read and answer."""
         return _native.verify_digests(triples)
+
+    def draw_scalar(self) -> NativeScalar:
+        """Draw a secret number uniformly from 1 .. n-1."""
+        return NativeScalar(_native.draw_scalar())
+
+    def load_scalar(self, secret: SecretBuffer) -> NativeScalar:
+        """Take x from a 32-octet buffer; the caller still closes it.  Raises Malformed."""
+        return NativeScalar(_native.load_scalar(secret.view))
+
+    def load_blinded(self, blob: bytes, mask: bytes) -> NativeScalar:
+        """Take x = blob - mask mod n.  Raises Malformed for a blob not below n."""
+        return NativeScalar(_native.load_blinded(blob, mask))
+
+    def bind_many(self, triples: Sequence[tuple[bytes, bytes, bytes]]) -> list[bytes | None]:
+        """Compute [rho]Q1 + K for many public (rho, Q1, K); see `api.CosignEngine`."""
+        return _native.bind_many(triples)
+
+    def combine(self, z: bytes, challenge: bytes, point: bytes) -> bytes | None:
+        """Compute the public [z]G - [c]X."""
+        return _native.combine(z, challenge, point)
+
+    def add_points(self, one: bytes, other: bytes) -> bytes | None:
+        """Add public points."""
+        return _native.add_points(one, other)
 
     def verify(self, public: bytes, message: bytes, signature: bytes) -> bool:
         """Verify r||s over a message with Z of DEFAULT_ID.  GB/T 32918.2 clause 7."""
@@ -124,3 +151,86 @@ class NativeKey:
 
     def __repr__(self) -> str:
         return f"<NativeKey {self.public[:4].hex()}>"
+
+
+class NativeScalar:
+    """A secret number in a slot of the C core's locked pages; see `api.Sm2Scalar`.
+
+    In a forked child the slots are empty, and every use is a Fault.
+    """
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: _native.Scalar) -> None:
+        self._handle = handle
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether it cannot reach swap."""
+        return self._handle.locked
+
+    def inverse(self) -> NativeScalar:
+        """Give x^-1 mod n."""
+        return NativeScalar(self._handle.inverse())
+
+    def times(self, other: NativeScalar, /) -> NativeScalar:
+        """Give the product mod n."""
+        return NativeScalar(self._handle.times(other._handle))
+
+    def times_base(self) -> bytes:
+        """Give [x]G."""
+        return self._handle.times_base()
+
+    def times_point(self, point: bytes, /) -> bytes:
+        """Give [x]Q.  Raises Malformed when Q is no point of the curve."""
+        return self._handle.times_point(point)
+
+    def nonces(self, hedges: Sequence[bytes], /) -> list[tuple[NativeScalar, bytes]]:
+        """Draw k and [k]G for each hedge of 32 octets, in groups that share one inversion."""
+        groups = (hedges[at : at + GROUP] for at in range(0, len(hedges), GROUP))
+        return [
+            (NativeScalar(handle), point)
+            for group in groups
+            for handle, point in self._handle.nonces(group)
+        ]
+
+    def answer(self, nonce: NativeScalar, r: bytes, /) -> bytes:
+        """Give x(k + r); the nonce is closed whatever comes of it.  Raises Malformed."""
+        return self._handle.answer(nonce._handle, r)
+
+    def finish(self, nonce: NativeScalar, rho: bytes, s3: bytes, r: bytes, /) -> bytes:
+        """Give rho w + x s3 - r; the nonce is closed.  Raises Malformed."""
+        return self._handle.finish(nonce._handle, rho, s3, r)
+
+    def respond(self, nonce: NativeScalar, challenge: bytes, /) -> bytes:
+        """Give a + c x; the nonce is closed."""
+        return self._handle.respond(nonce._handle, challenge)
+
+    def blinded(self, mask: bytes, /) -> bytes:
+        """Give x + mask mod n."""
+        return self._handle.blinded(mask)
+
+    def derive(self, label: bytes, /) -> bytes:
+        """Derive 32 octets from a label."""
+        with self.export_secret() as secret:
+            return hmac_sm3(secret, label)
+
+    def export_secret(self) -> SecretBuffer:
+        """Copy x into a new locked buffer; the caller closes it."""
+        secret = SecretBuffer(PRIVATE_OCTETS)
+        try:
+            self._handle.export_into(secret.view)
+        except Fault:
+            secret.close()
+            raise
+        return secret
+
+    def close(self) -> None:
+        """Zero it."""
+        self._handle.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise Fault("a secret number is neither copied nor pickled")
+
+    def __repr__(self) -> str:
+        return "<NativeScalar>"

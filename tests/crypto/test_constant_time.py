@@ -11,6 +11,10 @@ import pytest
 from kit import native_build
 
 SECRET_OPERATIONS = ["generate", "load", "export", "sign_one", "sign_batch", "invert"]
+COSIGN_OPERATIONS = [
+    *("draw_secrets", "read_number", "nonces", "to_base", "to_point", "multiply_numbers"),
+    *("answer", "finish", "respond", "blind"),
+]
 
 
 @pytest.fixture(scope="module", params=native_build.RUNNABLE)
@@ -31,6 +35,10 @@ def errors(request, tmp_path_factory):
 def test_secrets_steer_no_branch_and_no_address(errors):
     assert errors["memcheck"] == 1
     assert {name: errors[name] for name in SECRET_OPERATIONS} == dict.fromkeys(SECRET_OPERATIONS, 0)
+
+
+def test_shares_and_nonces_steer_none_either(errors):
+    assert {name: errors[name] for name in COSIGN_OPERATIONS} == dict.fromkeys(COSIGN_OPERATIONS, 0)
 
 
 def test_the_gate_sees_a_secret_in_variable_time_code(errors):

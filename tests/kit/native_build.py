@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 NATIVE = ROOT / "appliance" / "crypto" / "native"
 HARNESS = ROOT / "tests" / "crypto" / "native_harness"
-PYTHON_GLUE = frozenset({"module.c", "key_object.c"})
+PYTHON_GLUE = frozenset({"module.c", "key_object.c", "scalar_object.c"})
 
 PATHS = {
     "bmi2-adx": "-DSHIYIN_ADX",

@@ -18,6 +18,7 @@
 #include "batch.c"
 #include "key.c"
 #include "sign.c"
+#include "cosign.c"
 #include "arithmetic.c"
 
 #endif

@@ -59,6 +59,21 @@
 #define sm2_key_free sm2_key_free_adx
 #define sm2_key_generate sm2_key_generate_adx
 #define sm2_key_load sm2_key_load_adx
+#define sm2_bind sm2_bind_adx
+#define sm2_combine sm2_combine_adx
+#define sm2_number_answer sm2_number_answer_adx
+#define sm2_number_base sm2_number_base_adx
+#define sm2_number_blind sm2_number_blind_adx
+#define sm2_number_draw sm2_number_draw_adx
+#define sm2_number_finish sm2_number_finish_adx
+#define sm2_number_inverse sm2_number_inverse_adx
+#define sm2_number_nonces sm2_number_nonces_adx
+#define sm2_number_point sm2_number_point_adx
+#define sm2_number_product sm2_number_product_adx
+#define sm2_number_read sm2_number_read_adx
+#define sm2_number_respond sm2_number_respond_adx
+#define sm2_number_unblind sm2_number_unblind_adx
+#define sm2_sum sm2_sum_adx
 #define sm2_arithmetic sm2_arithmetic_adx
 
 #endif

@@ -118,7 +118,7 @@ static inline void scan(affine *out, const affine row[COMB_COLUMNS], word column
  * differ by n or add up to n, both below 2^257; as n is odd, j would be 0.  There a + b is k, below n, and
  * a - b = n would mean b = (k - n) / 2, while b = (k mod 256) - 128: then b is 93 modulo 256, hence
  * positive, and k above n. */
-void comb_multiply(running out[], const scalar k[], size_t n)
+void comb_multiply(running out[], const comb *table, const scalar k[], size_t n)
 {
     scalar odd[COMB_MULTIPLY_MAX];
     word even[COMB_MULTIPLY_MAX];
@@ -128,7 +128,7 @@ void comb_multiply(running out[], const scalar k[], size_t n)
         for (size_t i = 0; i < n; i++) {
             affine entry;
             word negative, column = digit_of(odd[i].w, j, &negative);
-            scan(&entry, comb_generator.row[j], column, negative ^ even[i]);
+            scan(&entry, table->row[j], column, negative ^ even[i]);
             if (j == COMB_ROWS - 1)
                 running_from_affine(&out[i], &entry);
             else

@@ -30,9 +30,9 @@ int comb_fill(comb *table, const affine *p);
 
 #define COMB_MULTIPLY_MAX 64
 
-/* out[i] = k[i] * G for n numbers, 1 <= k[i] < n, in constant time: every entry of every row is read whatever
+/* out[i] = k[i] * P for n numbers, 1 <= k[i] < n, and the P of the table, in constant time: every entry of every row is read whatever
  * k is.  At most COMB_MULTIPLY_MAX at once. */
-void comb_multiply(running out[], const scalar k[], size_t n);
+void comb_multiply(running out[], const comb *table, const scalar k[], size_t n);
 
 /* acc += k * P in variable time, for public k below n and the P of the table. */
 void comb_add_public(running *acc, const comb *table, const scalar *k);

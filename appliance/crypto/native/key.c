@@ -28,7 +28,7 @@ STEP static sm2_status publish(sm2_key *key)
     running product;
     field scratch;
     affine p;
-    comb_multiply(&product, &key->secret->d, 1);
+    comb_multiply(&product, &comb_generator, &key->secret->d, 1);
     running_normalise(&p, &product, &scratch, 1);
     wipe(&product, sizeof product);
     wipe(&scratch, sizeof scratch);

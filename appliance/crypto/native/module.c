@@ -180,6 +180,12 @@ static PyMethodDef functions[] = {
     {"path", path, METH_NOARGS, "Tell which arithmetic this processor gets."},
     {"verify_digest", verify_digest, METH_VARARGS, "Verify (public, e, signature)."},
     {"verify_digests", verify_digests, METH_O, "Verify many (public, e, signature)."},
+    {"draw_scalar", scalar_draw, METH_NOARGS, "Draw a secret number in 1 .. n-1."},
+    {"load_scalar", scalar_load, METH_O, "Take a secret number from a buffer of 32 octets."},
+    {"load_blinded", scalar_load_blinded, METH_VARARGS, "blob - mask, of (blob, mask)."},
+    {"bind_many", bind_many, METH_O, "rho Q1 + K for many (rho, q1, k)."},
+    {"combine", combine, METH_VARARGS, "z G - c P, of (z, c, p)."},
+    {"add_points", add_points, METH_VARARGS, "a + b."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -197,6 +203,7 @@ static int import_errors(module_state *state)
 static int execute(PyObject *module)
 {
     module_state *state = PyModule_GetState(module);
+    atomic_init(&state->nonces, 0);
     if (fastest()->initialise() != 0) {
         PyErr_NoMemory();
         return -1;
@@ -204,7 +211,10 @@ static int execute(PyObject *module)
     if (import_errors(state) != 0)
         return -1;
     state->key_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &key_spec, NULL);
-    return state->key_type == NULL ? -1 : PyModule_AddType(module, state->key_type);
+    state->scalar_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &scalar_spec, NULL);
+    if (state->key_type == NULL || state->scalar_type == NULL)
+        return -1;
+    return PyModule_AddType(module, state->key_type) != 0 ? -1 : PyModule_AddType(module, state->scalar_type);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
@@ -213,6 +223,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->fault);
     Py_VISIT(state->malformed);
     Py_VISIT(state->key_type);
+    Py_VISIT(state->scalar_type);
     return 0;
 }
 
@@ -222,6 +233,7 @@ static int clear(PyObject *module)
     Py_CLEAR(state->fault);
     Py_CLEAR(state->malformed);
     Py_CLEAR(state->key_type);
+    Py_CLEAR(state->scalar_type);
     return 0;
 }
 

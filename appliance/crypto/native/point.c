@@ -254,7 +254,10 @@ void point_add_multiple_public(point *acc, const affine *q, const word k[4])
         odd[i] = twice;
         point_add_public(&odd[i], &odd[i - 1]);
     }
-    for (int i = NAF_DIGITS - 1; i >= 0; i--) {
+    int top = NAF_DIGITS - 1;
+    while (top > 0 && digits[top] == 0)
+        top--;
+    for (int i = top; i >= 0; i--) {
         point_double(&sum, &sum);
         int digit = digits[i];
         if (digit == 0)

@@ -69,7 +69,7 @@ static void commit(size_t n, const scalar nonces[], affine commitments[])
 {
     running products[GROUP_MAX];
     field scratch[GROUP_MAX];
-    comb_multiply(products, nonces, n);
+    comb_multiply(products, &comb_generator, nonces, n);
     running_normalise(commitments, products, scratch, n);
     PUBLIC(commitments, n * sizeof *commitments);
     wipe(products, sizeof products);

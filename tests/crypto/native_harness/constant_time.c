@@ -4,6 +4,7 @@
 #include <string.h>
 #include <valgrind/memcheck.h>
 
+#include "cosign.h"
 #include "sign.h"
 #include "verify.h"
 
@@ -52,6 +53,84 @@ static void invert(void)
     scalar_invert_to_montgomery(&a, &a);
 }
 
+/* Two-party signing: shares and nonces are secret, what is asked of them is public. */
+
+static scalar share, nonce;
+static const uint8_t public_octets[32] = {7, 1};
+
+static void draw_secrets(void)
+{
+    sm2_number_draw(&share);
+    sm2_number_draw(&nonce);
+    SECRET(&share, sizeof share);
+    SECRET(&nonce, sizeof nonce);
+}
+
+static void read_number(void)
+{
+    uint8_t octets[32];
+    scalar read;
+    for (int fill = 0; fill < 256; fill += 255) {
+        memset(octets, fill, sizeof octets);
+        SECRET(octets, sizeof octets);
+        sm2_number_read(&read, octets);
+    }
+}
+
+static void nonces(void)
+{
+    static scalar made[NUMBERS_MAX];
+    static uint8_t points[NUMBERS_MAX][64];
+    sm2_number_nonces(NUMBERS_MAX, &share, 1, digests, made, points);
+}
+
+static void to_base(void)
+{
+    uint8_t point[64];
+    sm2_number_base(point, &share);
+}
+
+static void to_point(void)
+{
+    uint8_t generator[64], point[64];
+    affine_write(generator, &point_generator);
+    sm2_number_point(point, &share, generator);
+}
+
+static void multiply_numbers(void)
+{
+    scalar out;
+    sm2_number_product(&out, &share, &nonce);
+    sm2_number_inverse(&out, &share);
+}
+
+static void answer(void)
+{
+    uint8_t s3[32];
+    sm2_number_answer(s3, &share, &nonce, public_octets);
+}
+
+static void finish(void)
+{
+    uint8_t s[32];
+    sm2_number_finish(s, &share, &nonce, public_octets, public_octets, public_octets);
+}
+
+static void respond(void)
+{
+    uint8_t z[32];
+    sm2_number_respond(z, &share, &nonce, public_octets);
+}
+
+static void blind(void)
+{
+    uint8_t blob[32], mask[32] = {9};
+    scalar back;
+    SECRET(mask, sizeof mask);
+    sm2_number_blind(blob, &share, mask);
+    sm2_number_unblind(&back, blob, mask);
+}
+
 /* The positive control: a secret in variable-time code must be seen. */
 static void control(void)
 {
@@ -68,7 +147,10 @@ int main(void)
         void (*run)(void);
     } operations[] = {
         {"generate", generate},     {"load", load},     {"export", export},   {"sign_one", sign_one},
-        {"sign_batch", sign_batch}, {"invert", invert}, {"control", control},
+        {"sign_batch", sign_batch}, {"invert", invert}, {"draw_secrets", draw_secrets},
+        {"read_number", read_number}, {"nonces", nonces}, {"to_base", to_base}, {"to_point", to_point},
+        {"multiply_numbers", multiply_numbers}, {"answer", answer}, {"finish", finish},
+        {"respond", respond}, {"blind", blind}, {"control", control},
     };
     comb_initialise();
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {

@@ -201,7 +201,7 @@ static void answer(char *part[4])
     affine q;
     if (strcmp(part[0], "kg") == 0) {
         a = scalar_of(part[1]);
-        comb_multiply(&p, &a, 1);
+        comb_multiply(&p, &comb_generator, &a, 1);
         print_point(&p);
     } else if (strcmp(part[0], "kg-public") == 0) {
         a = scalar_of(part[1]);

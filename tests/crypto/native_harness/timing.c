@@ -69,7 +69,7 @@ static void sign(void)
 static void kg(void)
 {
     running product;
-    comb_multiply(&product, &nonce, 1);
+    comb_multiply(&product, &comb_generator, &nonce, 1);
 }
 
 /* The positive control: variable time. */
