@@ -12,6 +12,7 @@ from appliance.cli import audit, inspect, stamp, status, verify
 from appliance.cli.certificates import accounts, ca, certs
 from appliance.cli.clock import time
 from appliance.cli.context import Context, Exit, common_options, default_state
+from appliance.cli.phones import activations, devices, tasks, users
 from appliance.errors import ApplianceError, Malformed, NotFound, Unauthenticated, Unavailable
 
 Run = Callable[[Context, argparse.Namespace], Exit]
@@ -27,6 +28,14 @@ VERBS: dict[str, tuple[str, AddArguments, Run]] = {
     "ca": ("authorities, lists, ceremonies / 证书签发机构", ca.add_arguments, ca.run),
     "certs": ("certificates, renewals, batches / 证书", certs.add_arguments, certs.run),
     "accounts": ("who may use the interface / 账户", accounts.add_arguments, accounts.run),
+    "users": ("those who sign / 用户", users.add_arguments, users.run),
+    "activations": (
+        "codes to enrol phones / 激活码",
+        activations.add_arguments,
+        activations.run,
+    ),
+    "devices": ("phones that hold a share / 手机", devices.add_arguments, devices.run),
+    "tasks": ("what is to be signed on phones / 签名任务", tasks.add_arguments, tasks.run),
     "audit": ("prove the ledger, rebuild a token / 审计", audit.add_arguments, audit.run),
 }
 

@@ -18,7 +18,7 @@ from kit.box import Box
 pytestmark = pytest.mark.e2e
 
 ROLES = ("administrator", "operator", "auditor", "application")
-OPERATIONS = 42
+OPERATIONS = 62
 GUARD_S = 240.0
 
 

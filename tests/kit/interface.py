@@ -22,8 +22,13 @@ from appliance.wire.rooms.accounts import AccountRoom
 from appliance.wire.rooms.certificates import CertificateRoom
 from appliance.wire.rooms.jobs import JobRoom
 from appliance.wire.rooms.memory import RegistryMemory
+from appliance.wire.rooms.phones.activations import ActivationRoom
+from appliance.wire.rooms.phones.devices import DeviceRoom
+from appliance.wire.rooms.phones.tasks import TaskRoom
+from appliance.wire.rooms.phones.users import UserRoom
 from appliance.wire.rooms.requests import RequestRoom
 from kit.http import WALL_S, Client
+from kit.phones import FakeCosigner, Ward
 from kit.registration import Town, outcome, town
 
 Perform = Callable[[Api, Context, argparse.Namespace], Exit]
@@ -41,6 +46,7 @@ class Interface:
     site: Site
     renewals: RenewalDesk
     tokens: Mapping[Role, str]
+    ward: Ward
 
     def api(self, role: Role) -> Api:
         """Act under a role."""
@@ -69,11 +75,16 @@ def interface(folder: Path) -> Interface:
     office = place.office()
     requests, accounts = RequestDesk(office), AccountDesk(office)
     renewals = RenewalDesk(office, requests, _never)
+    ward = Ward(place, FakeCosigner())
     rooms = (
         CertificateRoom(office, CertificateDesk(office)),
         RequestRoom(office, requests),
         JobRoom(office, renewals, OfflineDesk(office, requests), lambda: None),
         AccountRoom(office, accounts),
+        UserRoom(office, ward.people),
+        ActivationRoom(office, ward.activations),
+        DeviceRoom(office, ward.orders),
+        TaskRoom(office, ward.tasks),
     )
 
     async def authenticate(token: str) -> Caller | None:
@@ -88,7 +99,7 @@ def interface(folder: Path) -> Interface:
     )
     site = Site({}, clock=Clock(), wall_s=lambda: WALL_S, router=dispatcher.route)
     tokens = {role: outcome(accounts.open(f"the {role.value}", role))[1] for role in Role}
-    return Interface(place, accounts, site, renewals, tokens)
+    return Interface(place, accounts, site, renewals, tokens, ward)
 
 
 async def _never(_seconds: float) -> None:

@@ -28,7 +28,9 @@ DAY_S = 86_400
 
 Number = Annotated[
     str,
-    Meta(pattern=r"^[A-Za-z0-9._~-]+$", min_length=1, max_length=64, description="staff number"),
+    Meta(
+        pattern=r"^[A-Za-z0-9._~-]+$(?!\n)", min_length=1, max_length=64, description="staff number"
+    ),
 ]
 Shown = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Department = Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]

@@ -1,0 +1,1 @@
+"""Verbs of co-signing: users, activation codes, phones and tasks."""
