@@ -20,6 +20,7 @@ _CHECKS = (
     "unsupported_method",
     "ignored_auth",
 )
+_CONFIG = Path(__file__).with_name("contract.toml")
 _TAIL = 12_000
 
 
@@ -30,13 +31,15 @@ def breaches(
     examples: int,
     roots: Path | None = None,
     without: Sequence[str] = (),
+    document: str = "/v1/openapi.json",
 ) -> str:
     """Call every operation but those named in `without`; gives what was found, "" for nothing.
 
     `examples` bounds the calls drawn for one operation, beside those that its limits suggest.
     """
     command = [
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"{base}/v1/openapi.json"),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG)),
+        *("run", f"{base}{document}"),
         *("--header", f"Authorization: Bearer {token}"),
         *("--checks", ",".join(_CHECKS)),
         *("--phases", "examples,coverage,fuzzing"),
