@@ -16,6 +16,7 @@ from kit import openssl
 
 SECRET = SharedSecret(b"box", b"a shared secret")
 _GUARD_S = 20.0
+_STARTS = 5
 
 
 def make_authority(folder: Path) -> None:
@@ -45,16 +46,22 @@ class MockAuthority:
     """One `openssl cmp -port` on what `make_authority` left in `folder`."""
 
     def __init__(self, folder: Path, *options: str) -> None:
-        self.port = _free_port()
         self.log = folder / "cmp.log"
+        self.port: int
+        self.process: subprocess.Popen[bytes]
+        self._folder = folder
+        self._options = options
+
+    def _start(self) -> None:
+        self.port = _free_port()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
                     *("openssl", "cmp", "-port", str(self.port), "-accept_raverified"),
                     *("-srv_ref", "box", "-srv_secret", "pass:a shared secret"),
-                    *("-rsp_cert", "leaf.pem", "-rsp_extracerts", "ca.pem", *options),
+                    *("-rsp_cert", "leaf.pem", "-rsp_extracerts", "ca.pem", *self._options),
                 ],
-                cwd=folder,
+                cwd=self._folder,
                 stdout=log,
                 stderr=log,
             )
@@ -65,12 +72,24 @@ class MockAuthority:
         return f"http://127.0.0.1:{self.port}/pkix/"
 
     def __enter__(self) -> Self:
+        for _ in range(_STARTS):
+            self._start()
+            if self._listens():
+                return self
+            self.process.kill()
+            self.process.wait()
+        raise AssertionError(self.log.read_text())
+
+    def _listens(self) -> bool:
+        """Wait until it does; False when it ends, as it does where another took its port."""
         for _ in range(round(_GUARD_S / 0.05)):
+            if self.process.poll() is not None:
+                return False
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return self
+                    return True
             time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
+        return False
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
