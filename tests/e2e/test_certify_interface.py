@@ -95,7 +95,8 @@ def test_an_auditor_changes_nothing_and_an_account_is_opened_by_an_administrator
     assert posts["/v1/templates"]["x-roles"] == ["administrator"]
 
 
-@pytest.mark.parametrize("role", ["operator", "administrator"])  # who may close the other is last
+# Who may close the others is last.
+@pytest.mark.parametrize("role", ["application", "operator", "administrator"])
 def test_schemathesis_finds_no_server_error_and_no_status_that_is_not_described(
     private_box: Box, callers: dict[str, Api], role: str, tmp_path: Path
 ) -> None:
