@@ -302,7 +302,8 @@ class SignerDouble:
         return found
 
     def _document(self, items: list[bytes], _epoch: int) -> list[bytes | str]:
-        return [lp(self.items[split(items[0])[0].decode()].content)]
+        content = self.items[split(items[0])[0].decode()].content
+        return [lp(*(content[at : at + 65535] for at in range(0, len(content), 65535)))]
 
     def _reject(self, items: list[bytes], _epoch: int) -> list[bytes | str]:
         item = self.items[split(items[0])[0].decode()]

@@ -48,8 +48,7 @@ def test_every_form_is_signed_under_its_own_message(desk: Desk) -> None:
     )
     body = b"".join(attributes)
     cms = b"\x31\x81" + bytes((len(body),)) + body
-    fields = box.lp(file_digest, b"scan.pdf", b"report")
-    double.add(box.Item("cms", "cms", fields, cms, title="scan.pdf", description="report"))
+    double.add(box.Item("cms", "cms", file_digest, cms, title="scan.pdf", description="report"))
     login = (b"https://his.example", b"\1\2\3", double.uid)
     double.add(
         box.Item("login", "login", box.lp(*login), box.tagged("login", *login), b"shiyin-login-v1")

@@ -34,7 +34,7 @@ class ActivationCode:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What a QR tells: the code, where the box is, and SM3 of the root to trust."""
+    """What a QR tells: the code, where the box is, and SM3 of the root to trust, if it says so."""
 
     code: ActivationCode
     url: str
@@ -65,10 +65,12 @@ def read_qr(scanned: str) -> Invitation:
     except ValueError as error:
         raise Malformed("the QR does not decode") from error
     if (parts.scheme, parts.path) != ("shiyin", "1") or any(
-        len(fields.get(name, ())) != 1 for name in "aur"
+        len(fields.get(name, ())) > 1 for name in "aur"
     ):
         raise Malformed("not a QR of activation, version 1")
-    root = decode(fields["r"][0])
-    if len(root) != 32:
+    if not {"a", "u"} <= fields.keys():
+        raise Malformed("the QR lacks the code or the box's place")
+    root = decode(fields["r"][0]) if "r" in fields else b""
+    if len(root) not in (0, 32):
         raise Malformed("the root in the QR is not the 32 octets of an SM3")
     return Invitation(read_code(fields["a"][0]), fields["u"][0], root)

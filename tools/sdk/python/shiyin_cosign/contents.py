@@ -10,6 +10,7 @@ from shiyin_cosign.encoding import lp, read_fields, sm3, tag, text
 from shiyin_cosign.errors import Malformed, Untrusted
 
 RAW_OCTETS_MAX = 1 << 18
+DIGEST_OCTETS = 32
 LOGIN_ID = b"shiyin-login-v1"
 
 _DATA = der.oid("1.2.840.113549.1.7.1")
@@ -34,7 +35,10 @@ class Form(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An item as its user sees it; `content` is the document of `raw`, else the fields as LP."""
+    """An item as its user sees it.
+
+    `content` is the document of `raw`, the SM3 of `cms`, and the fields of the others as LP.
+    """
 
     form: Form
     name: str
@@ -67,8 +71,9 @@ def _make_raw(document: Document, _uid: bytes) -> bytes:
 
 
 def _make_cms(document: Document, _uid: bytes) -> bytes:
-    digest, name, description = _cms_fields(document)
-    described = sm3(lp(tag("description"), name, description))
+    digest = _digest_of(document)
+    names = (document.name.encode(), document.description.encode())
+    described = sm3(lp(tag("description"), *names))
     return der.set_of(
         _attribute(_CONTENT_TYPE, _DATA),
         _attribute(_MESSAGE_DIGEST, der.write(der.OCTET_STRING, digest)),
@@ -93,12 +98,10 @@ _MAKERS = {
 }
 
 
-def _cms_fields(document: Document) -> list[bytes]:
-    """Read digest, name and description, which must be the ones that are shown beside."""
-    fields = read_fields(document.content, (32, None, None))
-    if fields[1:] != [document.name.encode(), document.description.encode()]:
-        raise Untrusted("the document is called otherwise than what would be signed")
-    return fields
+def _digest_of(document: Document) -> bytes:
+    if len(document.content) != DIGEST_OCTETS:
+        raise Malformed("a document told by its digest has an SM3 of 32 octets")
+    return document.content
 
 
 def _fields_for(
@@ -120,7 +123,7 @@ def _show_raw(document: Document, _uid: bytes) -> dict[str, str]:
 
 
 def _show_cms(document: Document, _uid: bytes) -> dict[str, str]:
-    return {"sm3": _cms_fields(document)[0].hex()}
+    return {"sm3": _digest_of(document).hex()}
 
 
 def _show_login(document: Document, uid: bytes) -> dict[str, str]:

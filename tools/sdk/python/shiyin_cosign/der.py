@@ -40,13 +40,18 @@ class Element:
 
     def integer(self) -> int:
         """Read an INTEGER or ENUMERATED that is not negative.  Raises Malformed."""
-        if self.tag not in (INTEGER, ENUMERATED) or not self.content:
+        if self.tag not in (INTEGER, ENUMERATED):
             raise Malformed("not an INTEGER")
-        if self.content[0] >= _LONG or (
-            len(self.content) > 1 and self.content[0] == 0 and self.content[1] < _LONG
-        ):
-            raise Malformed("an INTEGER is negative or has idle octets")
-        return int.from_bytes(self.content, "big")
+        return number(self.content)
+
+
+def number(content: bytes) -> int:
+    """Read the content of an INTEGER that is not negative.  Raises Malformed."""
+    if not content or content[0] >= _LONG:
+        raise Malformed("an INTEGER is empty or negative")
+    if len(content) > 1 and content[0] == 0 and content[1] < _LONG:
+        raise Malformed("an INTEGER has idle octets")
+    return int.from_bytes(content, "big")
 
 
 def read(octets: bytes, tag: int) -> Element:

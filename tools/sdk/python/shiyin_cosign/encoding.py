@@ -97,7 +97,7 @@ def sm3(data: bytes) -> bytes:
     return state.digest()
 
 
-def hmac_sm3(key: bytes, data: bytes) -> bytes:
+def hmac_sm3(key: bytes | bytearray, data: bytes) -> bytes:
     """Compute HMAC-SM3: 32 octets."""
     return _hmac.digest(key, data, "sm3")
 

@@ -15,7 +15,7 @@ from shiyin_cosign import certificate
 from shiyin_cosign.arithmetic.api import Backend, Scalar
 from shiyin_cosign.certificate import Certificate
 from shiyin_cosign.codes import Code
-from shiyin_cosign.encoding import lp, read_lp, text, u16
+from shiyin_cosign.encoding import lp, read_lp, sm3, text, u16
 from shiyin_cosign.enrolment import Enrolled
 from shiyin_cosign.errors import CosignError, Malformed, Rejected
 from shiyin_cosign.pin import blind, require_good
@@ -96,8 +96,7 @@ class Phone:
         if task.is_whole:
             return task
         (result,) = yield self._ask(Verb.DOCUMENT, [lp(task.item.encode())])
-        (content,) = read_lp(_required(result)) or [b""]
-        return task.with_content(content)
+        return task.with_content(b"".join(read_lp(_required(result))))
 
     def reject(self, item: str, reason: str) -> Dialogue[str]:
         """Decline an item; gives its state."""
@@ -114,10 +113,11 @@ class Phone:
         if not chain:
             return Standing(text(state), None)
         profile = self.profile
-        leaf = certificate.check_chain(
-            self._backend, chain, self._identity.public, profile.place.root, now
-        )
-        self._keeper.keep(replace(profile, chain=tuple(chain)))
+        # Without a QR nobody named a root: the first one is kept, and its SM3 shown to be compared.
+        root = profile.place.root or sm3(chain[-1])
+        leaf = certificate.check_chain(self._backend, chain, self._identity.public, root, now)
+        place = replace(profile.place, root=root)
+        self._keeper.keep(replace(profile, place=place, chain=tuple(chain)))
         return Standing(text(state), leaf)
 
     # --- signing ------------------------------------------------------------------------------

@@ -137,14 +137,11 @@ def _device_key(path: Path, *, is_new: bool) -> bytes:
     return path.read_bytes()
 
 
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, _PRIVATE)
-
-
 def _replace(path: Path, octets: bytes) -> None:
     """Put octets in place of a file: all of them or none, also when the power fails."""
     fresh = _beside(path, ".new")
-    with fresh.open("wb", opener=_privately) as file:
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())
