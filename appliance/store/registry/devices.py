@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypedDict, Unpack
 
 import attrs
@@ -81,6 +82,12 @@ def find(
     """List devices, newest first."""
     query = rows.page(table, rows.clauses(table, wanted), after, limit)
     return rows.fetch(connection, query, DeviceRow)
+
+
+def certificates_of(connection: Connection, device_ids: Iterable[str]) -> dict[str, str | None]:
+    """Tell the certificate of each device that there is."""
+    query = select(table.c.id, table.c.certificate_id).where(table.c.id.in_(tuple(device_ids)))
+    return {row.id: row.certificate_id for row in connection.execute(query)}
 
 
 def find_uncertified(connection: Connection, limit: int = 100) -> list[DeviceRow]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict, Unpack
 
 import attrs
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from appliance.cosign.registry_states import (
     TASK,
@@ -75,6 +75,16 @@ class WaitingItem:
     state: TaskItemState
     description: str
     expires_us: int
+
+
+@attrs.frozen
+class Signature:
+    """The signature r||s of an item, made with a device under its certificate of that time."""
+
+    item: str
+    device: str
+    signature: bytes
+    certificate_id: str | None
 
 
 @attrs.frozen
@@ -175,8 +185,38 @@ def move_item(
     """
     changes = {"updated_us": now_us, **details}
     new = rows.move(connection, items, TASK_ITEM, row.id, (row.state, event), changes)
-    _complete(connection, row.task, now_us)
+    _complete(connection, [row.task], now_us)
     return new
+
+
+def keep_signatures(
+    connection: Connection, signatures: Sequence[Signature], now_us: int
+) -> dict[str, str]:
+    """Note what was signed; tells the task of each item that has its signature by now.
+
+    An item that has one keeps it; one that is unknown, or has failed, is not in the answer.
+    """
+    query = select(items.c.id, items.c.task, items.c.state)
+    wanted = {each.item: each for each in signatures}
+    found = connection.execute(query.where(items.c.id.in_(tuple(wanted)))).all()
+    may = TASK_ITEM.sources(TaskItemEvent.SIGNED)
+    news = [
+        {
+            "of_item": row.id,
+            "state": TASK_ITEM.after(row.state, TaskItemEvent.SIGNED),
+            "device": wanted[row.id].device,
+            "signature": wanted[row.id].signature,
+            "certificate_id": wanted[row.id].certificate_id,
+            "updated_us": now_us,
+        }
+        for row in found
+        if row.state in may
+    ]
+    if news:
+        connection.execute(update(items).where(items.c.id == bindparam("of_item")), news)
+    kept = {row.id: row.task for row in found if row.state is not TaskItemState.FAILED}
+    _complete(connection, set(kept.values()), now_us)
+    return kept
 
 
 def cancel(connection: Connection, task_id: str, now_us: int) -> None:
@@ -208,9 +248,11 @@ def _end_items(
     connection.execute(statement.values(state=new, updated_us=now_us))
 
 
-def _complete(connection: Connection, task_id: str, now_us: int) -> None:
-    row = get(connection, task_id)
-    waiting = select(func.count()).where(items.c.task == task_id, items.c.state.in_(WAITING))
-    if row.state is TaskState.OPEN and not connection.execute(waiting).scalar():
-        step = (row.state, TaskEvent.COMPLETED)
-        rows.move(connection, table, TASK, task_id, step, {"updated_us": now_us})
+def _complete(connection: Connection, task_ids: Iterable[str], now_us: int) -> None:
+    """End those open tasks of which no item waits any longer."""
+    new = TASK.after(TaskState.OPEN, TaskEvent.COMPLETED)
+    waiting = select(items.c.id).where(items.c.task == table.c.id, items.c.state.in_(WAITING))
+    statement = update(table).where(
+        table.c.id.in_(tuple(task_ids)), table.c.state == TaskState.OPEN, ~waiting.exists()
+    )
+    connection.execute(statement.values(state=new, updated_us=now_us))

@@ -29,7 +29,7 @@ from appliance.store.registry import (
 from appliance.store.registry.activations import ActivationFilter, ActivationRow
 from appliance.store.registry.devices import DeviceFilter, DeviceRow
 from appliance.store.registry.rows import Cursor
-from appliance.store.registry.tasks import TaskFilter, TaskItemRow, TaskRow
+from appliance.store.registry.tasks import Signature, TaskFilter, TaskItemRow, TaskRow
 from appliance.store.registry.users import UserFilter, UserRow
 
 HIS = row_id(900)
@@ -261,6 +261,34 @@ def test_task_is_done_when_its_last_item_has_its_outcome(do):
     assert (kept.signature, kept.certificate_id) == (b"s" * 64, row_id(7))
     with pytest.raises(Conflict):
         do(lambda c: tasks.cancel(c, row_id(1), 7))
+
+
+def test_signatures_are_kept_together_each_once(do):
+    do(lambda c: tasks.insert(c, task(1), [item(1, 0), item(1, 1)]))
+    do(lambda c: tasks.insert(c, task(2), [item(2, 0), item(2, 1)]))
+    do(lambda c: certificates.insert(c, [certificate(7)]))
+    do(lambda c: devices.insert(c, device(1, certificate_id=row_id(7))))
+    assert do(lambda c: devices.certificates_of(c, ["d-1", "d-2"])) == {"d-1": row_id(7)}
+    failed = do(lambda c: tasks.get_item(c, row_id(201)))
+    do(lambda c: tasks.move_item(c, failed, TaskItemEvent.FAILED, 4))
+
+    def sign(*numbers, signature=b"s" * 64):
+        made = [Signature(row_id(number), "d-1", signature, row_id(7)) for number in numbers]
+        return do(lambda c: tasks.keep_signatures(c, made, 5))
+
+    assert sign(100, 101, 200, 201, 999) == {
+        row_id(100): row_id(1),
+        row_id(101): row_id(1),
+        row_id(200): row_id(2),
+    }
+    assert sign(100, signature=b"t" * 64) == {row_id(100): row_id(1)}
+    assert sign() == {}
+    kept = do(lambda c: tasks.get_item(c, row_id(100)))
+    assert (kept.state, kept.signature, kept.device) == (TaskItemState.SIGNED, b"s" * 64, "d-1")
+    assert kept.certificate_id == row_id(7)
+    assert do(lambda c: tasks.get_item(c, row_id(201))).state is TaskItemState.FAILED
+    states = [do(lambda c, number=number: tasks.get(c, row_id(number))).state for number in (1, 2)]
+    assert states == [TaskState.DONE] * 2
 
 
 def test_cancelled_task_ends_what_waits_and_keeps_what_is_signed(do):

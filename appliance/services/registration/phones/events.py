@@ -7,8 +7,10 @@ that ends anywhere loses none and takes none in twice.
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Mapping
+import itertools
+from collections.abc import Hashable, Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 from sqlalchemy import Connection
 from twisted.internet.defer import DeferredLock
@@ -19,8 +21,6 @@ from appliance.cosign.registry_states import (
     DEVICE,
     ActivationEvent,
     DeviceState,
-    TaskItemEvent,
-    TaskItemState,
 )
 from appliance.cosign.registry_states import DeviceEvent as Step
 from appliance.errors import ApplianceError, NotFound
@@ -39,6 +39,7 @@ from appliance.services.registration.phones.cosigner import CosignerDesk
 from appliance.services.registration.requests import RequestDesk, Wish
 from appliance.store.registry import activations, devices, followed, tasks
 from appliance.store.registry.devices import DeviceRow
+from appliance.store.registry.tasks import Signature
 
 SOURCE = "cosign"
 _LABEL_CHARACTERS = 64
@@ -111,13 +112,18 @@ class EventDesk:
         """Take events in; tells the bells to be rung."""
         if not followed.advance(connection, SOURCE, after, told.last):
             return []  # another took them in
-        return [bell for event in told.events for bell in self._take(connection, event)]
+        bells: list[Hashable] = []
+        for is_signed, group in itertools.groupby(told.events, _is_signed):
+            if is_signed:
+                bells += self._signed(connection, cast("list[SignedEvent]", list(group)))
+            else:
+                bells += [bell for event in group for bell in self._take(connection, event)]
+        return bells
 
     def _take(self, connection: Connection, event: CosignEvent) -> list[Hashable]:
         if isinstance(event, EnrolledEvent):
             return self._enrolled(connection, event)
-        if isinstance(event, SignedEvent):
-            return self._signed(connection, event)
+        assert isinstance(event, DeviceEvent)
         return self._changed(connection, event)
 
     def _enrolled(self, connection: Connection, event: EnrolledEvent) -> list[Hashable]:
@@ -145,24 +151,18 @@ class EventDesk:
         activations.move(connection, activation.id, step, now_us, device=event.device)
         return [of_user(activation.uid)]
 
-    def _signed(self, connection: Connection, event: SignedEvent) -> list[Hashable]:
-        item = tasks.find_item(connection, event.item)
-        device = devices.find_one(connection, event.device)
-        if item is None or device is None or item.state is TaskItemState.FAILED:
-            self._log.error("something that is no task of ours was signed", item=event.item)
-            return []
-        if item.state is TaskItemState.SIGNED:
-            return []  # another phone of the user was first
-        tasks.move_item(
-            connection,
-            item,
-            TaskItemEvent.SIGNED,
-            self._office.now_us(),
-            device=event.device,
-            signature=event.signature,
-            certificate_id=device.certificate_id,
-        )
-        return [of_task(item.task)]
+    def _signed(self, connection: Connection, events: Sequence[SignedEvent]) -> list[Hashable]:
+        """Keep signatures; of two phones of a user the first is kept."""
+        held = devices.certificates_of(connection, {event.device for event in events})
+        told = {event.item: event for event in reversed(events) if event.device in held}
+        signatures = [
+            Signature(each.item, each.device, each.signature, held[each.device])
+            for each in told.values()
+        ]
+        kept = tasks.keep_signatures(connection, signatures, self._office.now_us())
+        for strange in {event.item for event in events} - kept.keys():
+            self._log.error("something that is no task of ours was signed", item=strange)
+        return [of_task(task) for task in set(kept.values())]
 
     def _changed(self, connection: Connection, event: DeviceEvent) -> list[Hashable]:
         device = devices.find_one(connection, event.device)
@@ -225,6 +225,10 @@ class EventDesk:
                 await self._certificates.revoke(certificate_id, CrlReason.CESSATION_OF_OPERATION)
             except ApplianceError as error:
                 self._log.warn("a certificate waits for its revocation", why=str(error))
+
+
+def _is_signed(event: CosignEvent) -> bool:
+    return isinstance(event, SignedEvent)
 
 
 def _step(state: DeviceState, told: str) -> Step | None:
