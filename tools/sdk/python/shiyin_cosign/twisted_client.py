@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from twisted.internet import error as network
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
@@ -68,7 +68,7 @@ class AgentChannel:
         return json_form.decode_message(message.step + 1, await self._post(path, body))
 
     async def _post(self, path: str, body: bytes) -> bytes:
-        producer = FileBodyProducer(BytesIO(body))
+        producer = cast("Any", FileBodyProducer(BytesIO(body)))
         try:
             response = await self._agent.request(
                 b"POST", (self._url + path).encode(), _HEADERS, producer
