@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from appliance.cosign.codes import Code
 from appliance.cosign.encoding import lp, u16
 from appliance.cosign.requests import CREDENTIAL_ID, DeviceRequest, Verb, credential_message
-from appliance.crypto.api import Sm2Key
+from appliance.crypto.api import KeyAlgorithm, Sm2Key
 from appliance.crypto.libcrypto import LibcryptoEngine
 from appliance.errors import NotFound, Unavailable
 from appliance.pki.templates.template import TEMPLATES, encode_template
@@ -49,10 +49,12 @@ from appliance.services.registration.phones.waiting import WaitingDesk
 from appliance.services.registration.requests import RequestDesk
 from appliance.store.registry import devices
 from appliance.store.registry.devices import DeviceRow
+from kit.authority import make_root
 from kit.registration import Killed, Town, csr, outcome, town
 
 AUTHORITY = "issuing-sm2"
-ROOT = b"the root"
+CHAIN = [make_root(KeyAlgorithm.SM2).certificate.der, b"the root"]
+"""What stands above certificates of phones; that the first is a root itself matters nowhere."""
 APPLICATION = "ab" * 16
 ENGINE = LibcryptoEngine()
 OUTCOMES = {
@@ -148,7 +150,7 @@ class Authorities:
 
     async def authorities(self) -> dict[str, object]:
         """Tell of one authority."""
-        return {"authorities": {AUTHORITY: {"chain": [b"the authority", ROOT]}}}
+        return {"authorities": {AUTHORITY: {"chain": CHAIN}}}
 
     async def templates(self) -> dict[str, object]:
         """Tell the built-in templates."""
@@ -298,7 +300,7 @@ def raw(text: str, name: str = "a.txt") -> Document:
 
 
 async def _issuers_of(_authority: str) -> Sequence[bytes]:
-    return [b"the authority", ROOT]
+    return CHAIN
 
 
 __all__ = ["Killed", "Phone", "Ward", "raw", "ward"]

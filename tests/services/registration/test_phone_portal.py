@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.phones import ENGINE, ROOT, Phone, raw, ward
+from kit.phones import CHAIN, ENGINE, Phone, raw, ward
 from kit.registration import outcome
 from twisted.internet.defer import Deferred
 
@@ -191,7 +191,7 @@ def test_certificate_comes_with_its_chain_once_there_is_one(place):
     outcome(place.events._requests.resume())
     outcome(place.events.settle())
     der = place.town.database.read(lambda c: certificates.get(c, place.device().certificate_id)).der
-    assert phone.ask(Verb.CERTIFICATE, lp()) == [lp(b"active", der, b"the authority", ROOT)]
+    assert phone.ask(Verb.CERTIFICATE, lp()) == [lp(b"active", der, *CHAIN)]
 
 
 # --- who may ask ----------------------------------------------------------------------------------

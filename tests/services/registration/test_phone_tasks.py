@@ -93,10 +93,16 @@ def test_code_needs_a_user_and_a_template(place, wish, error):
         outcome(place.activations.issue(wish, "op"))
 
 
+def test_user_of_no_organization_is_of_that_of_the_authority(place):
+    outcome(place.people.change("u-1", Person("张三")))
+    row = place.activate().row
+    assert row.fields == {"uid": "u-1", "name": "张三", "organization": "Shiyin test"}
+
+
 def test_code_needs_what_the_template_asks_of_the_user(place):
     outcome(place.people.change("u-1", Person("张三")))
     with pytest.raises(Refused, match="organization"):
-        place.activate()
+        outcome(place.activations.issue(ActivationWish("u-1", "elsewhere", "device"), "op"))
 
 
 def test_suspended_user_has_neither_code_nor_task(place):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from urllib.parse import quote
 
@@ -11,6 +11,8 @@ import attrs
 from sqlalchemy import Connection
 from twisted.logger import Logger
 
+from appliance.asn1 import oids
+from appliance.asn1.x509 import decode_certificate
 from appliance.cosign.registry_states import (
     ACTIVATION,
     ActivationEvent,
@@ -88,9 +90,9 @@ class ActivationDesk:
         user = await office.registry.read(lambda connection: users.get(connection, wish.uid))
         if user.state is not UserState.ACTIVE:
             raise Refused(f"the user is {user.state.value}")
-        fields = template_fields(user)
-        subject = await self._subject(wish.template, fields)
         chain = await chain_of(self._authorities, wish.authority)
+        fields = {**_organization(chain), **template_fields(user)}
+        subject = await self._subject(wish.template, fields)
         now_us = office.now_us()
         row = ActivationRow(
             id=office.new_id(),
@@ -165,6 +167,14 @@ async def chain_of(authorities: Authorities, name: str) -> list[bytes]:
     told = (await authorities.authorities())["authorities"]
     mine = told.get(name) if isinstance(told, dict) else None
     return list(mine["chain"]) if mine is not None else []
+
+
+def _organization(chain: Sequence[bytes]) -> dict[str, str]:
+    """Give what a user without an `organization` belongs to: that of the authority."""
+    if not chain:
+        return {}
+    attributes = decode_certificate(chain[0]).subject.attributes
+    return {"organization": text for kind, text in attributes if kind == oids.ORGANIZATION}
 
 
 def qr_text(code: str, url: str, root_sm3: bytes) -> str:
