@@ -1,10 +1,15 @@
 """The box and the judges, each started once a session."""
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+# The package of phones is installed apart from the box, and found where it is kept.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools" / "sdk" / "python"))
+
 from kit.bouncycastle import BouncyCastle, bouncycastle
 from kit.box import Box, running_box
 
