@@ -171,10 +171,9 @@ async def chain_of(authorities: Authorities, name: str) -> list[bytes]:
 
 def _organization(chain: Sequence[bytes]) -> dict[str, str]:
     """Give what a user without an `organization` belongs to: that of the authority."""
-    if not chain:
-        return {}
-    attributes = decode_certificate(chain[0]).subject.attributes
-    return {"organization": text for kind, text in attributes if kind == oids.ORGANIZATION}
+    attributes = decode_certificate(chain[0]).subject.attributes if chain else ()
+    found = [text for kind, text in attributes if kind == oids.ORGANIZATION]
+    return {"organization": found[0]} if found else {}
 
 
 def qr_text(code: str, url: str, root_sm3: bytes) -> str:
